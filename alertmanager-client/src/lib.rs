@@ -1,0 +1,1 @@
+//! A client of the Alertmanager API v2 and the types of its webhook.

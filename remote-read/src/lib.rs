@@ -1,0 +1,1 @@
+//! Prometheus remote read: messages, chunks, frames and a server.

@@ -1,0 +1,1 @@
+//! Predictive rule files and the engine that evaluates them.

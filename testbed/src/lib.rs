@@ -1,0 +1,1 @@
+//! Real Prometheus and Alertmanager on loopback, for tests and the demo.
