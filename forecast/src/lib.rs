@@ -1,8 +1,23 @@
 //! Forecast models with calibrated quantiles: fit a history, then ask for the distribution at any time ahead.
+//!
+//! A model foresees one path of values; what is left of past forecasts, replayed from origins that did not know
+//! their future, becomes the quantiles around it. The bands that models claim for themselves are not used.
 
+mod calibration;
+mod correction;
+mod decomposition;
 mod distribution;
+mod fence;
+mod gaps;
 mod history;
 mod model;
+mod mstl;
+mod replay;
+mod scale;
+mod seasonal_naive;
+mod seasons;
+mod statistics;
+mod trend;
 
 pub use distribution::Distribution;
 pub use history::{History, HistoryError};

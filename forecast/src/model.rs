@@ -1,8 +1,41 @@
 //! What every model offers: fit, update, predict.
 
-use crate::{Distribution, History};
+use crate::{Distribution, History, mstl::Mstl, seasonal_naive::SeasonalNaive};
 use series::{Sample, Step, Timestamp};
 use std::time::Duration;
+
+/// Fits the model that the settings name.
+pub fn fit(history: &History, settings: &Settings) -> Result<Box<dyn Fitted>, FitError> {
+    let naive = || SeasonalNaive::fit(history, settings).map(boxed);
+    match settings.model {
+        ModelKind::Mstl => Mstl::fit(history, settings).map(boxed),
+        ModelKind::SeasonalNaive => naive(),
+        ModelKind::Auto => Mstl::fit(history, settings).map(boxed).or_else(|_| naive()),
+    }
+}
+
+fn boxed(model: impl Fitted + 'static) -> Box<dyn Fitted> {
+    Box::new(model)
+}
+
+/// A model that has seen a history.
+pub trait Fitted: Send + Sync {
+    /// The model's name, as `model` labels show it.
+    fn model(&self) -> &'static str;
+
+    /// The spacing of the samples it has seen.
+    fn step(&self) -> Step;
+
+    /// The time of the last sample seen, on the grid of whole steps.
+    fn origin(&self) -> Timestamp;
+
+    /// Takes one more sample; steps left out since the last are gaps, and so is a value that is not finite.
+    fn update(&mut self, sample: Sample) -> Result<(), UpdateError>;
+
+    /// The distribution foreseen at a time. Times at or before the origin are answered as one step ahead;
+    /// times beyond the calibrated horizon with the distribution's widest spread.
+    fn predict(&self, at: Timestamp) -> Distribution;
+}
 
 /// Which model forecasts a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,9 +43,9 @@ pub enum ModelKind {
     /// MSTL with an AutoETS trend where there is history enough, the seasonal naive model elsewhere.
     #[default]
     Auto,
-    /// MSTL with an AutoETS trend, from augurs.
+    /// MSTL with an AutoETS trend, from augurs; the trend alone where the series has no season.
     Mstl,
-    /// The value one season ago.
+    /// The value one season ago; the last value where there is no season.
     SeasonalNaive,
 }
 
@@ -25,17 +58,42 @@ pub struct Bounds {
     pub upper: f64,
 }
 
+impl Bounds {
+    /// No limit on either side.
+    pub const UNLIMITED: Self = Self {
+        lower: f64::NEG_INFINITY,
+        upper: f64::INFINITY,
+    };
+
+    /// The value, or the limit that it lies beyond. A NaN limit limits nothing.
+    pub fn clamp(self, value: f64) -> f64 {
+        value.max(self.lower).min(self.upper)
+    }
+}
+
 /// How a series is to be forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The model.
     pub model: ModelKind,
-    /// Season lengths, shortest first; `None` when they are to be found in the history.
+    /// Season lengths; `None` when they are to be found in the history. Those that the history is too short
+    /// for are left out.
     pub seasons: Option<Vec<Duration>>,
     /// What the values cannot leave.
     pub bounds: Bounds,
     /// The furthest time ahead that will be asked for; bands are calibrated up to it.
     pub max_horizon: Duration,
+}
+
+impl Settings {
+    /// The furthest horizon that is calibrated, in steps: two weeks of minutes. What lies beyond has seasons
+    /// repeated into it and gets the widest spread.
+    const MAX_REACH: usize = 20_160;
+
+    /// Steps up to the furthest horizon, at least one.
+    pub(crate) fn reach(&self, step: Step) -> usize {
+        step.count(self.max_horizon).clamp(1, Self::MAX_REACH)
+    }
 }
 
 /// Why a model could not be fitted.
@@ -49,6 +107,9 @@ pub enum FitError {
         /// How many it takes.
         need: usize,
     },
+    /// The decomposition refused the history.
+    #[error("cannot decompose the history: {0}")]
+    Decomposition(String),
 }
 
 /// Why a fitted model refused a sample.
@@ -62,29 +123,4 @@ pub enum UpdateError {
         /// The last time seen.
         origin: i64,
     },
-}
-
-/// A model that has seen a history.
-pub trait Fitted: Send + Sync {
-    /// The model's name, as `model` labels show it.
-    fn model(&self) -> &'static str;
-
-    /// The spacing of the samples it has seen.
-    fn step(&self) -> Step;
-
-    /// The time of the last sample seen.
-    fn origin(&self) -> Timestamp;
-
-    /// Takes one more sample; steps left out since the last are gaps.
-    fn update(&mut self, sample: Sample) -> Result<(), UpdateError>;
-
-    /// The distribution foreseen at a time. Times at or before the origin are answered as one step ahead;
-    /// times beyond the calibrated horizon with the distribution's widest spread.
-    fn predict(&self, at: Timestamp) -> Distribution;
-}
-
-/// Fits the model that the settings name.
-pub fn fit(history: &History, settings: &Settings) -> Result<Box<dyn Fitted>, FitError> {
-    let _ = (history, settings);
-    Err(FitError::NotEnoughHistory { got: 0, need: 1 })
 }

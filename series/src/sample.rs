@@ -32,6 +32,7 @@ impl Timestamp {
     }
 
     /// The latest multiple of `step` at or before this time.
+    #[must_use]
     pub fn align_down(self, step: Duration) -> Self {
         let step = millis(step).max(1);
         Self(self.0 - self.0.rem_euclid(step))

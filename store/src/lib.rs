@@ -1,1 +1,23 @@
-//! The action journal.
+//! The action journal: what was asked of us, what we decided, and what we did, in one SQLite file.
+//!
+//! Intent is written here before its effect is in the world, and every commit is on the disk before it is
+//! answered (`synchronous=FULL`). States change by compare-and-swap, so two writers cannot both move an action.
+
+mod accept;
+mod action;
+mod delivery;
+mod error;
+mod journal;
+mod lookup;
+mod read;
+mod rows;
+mod schema;
+mod transition;
+
+pub use accept::{Accepted, Proposal};
+pub use action::{Action, ActionId, Mode, State, UnknownWord};
+pub use delivery::{AlertStatus, Cause, Delivery, Outcome, RecordedDelivery};
+pub use error::StoreError;
+pub use journal::Journal;
+pub use read::ActionFilter;
+pub use transition::{Change, Transition};

@@ -1,0 +1,118 @@
+//! `foreshadow actions`: the controls of the API, from a terminal.
+
+use crate::cli::{Actions, ActionsCommand};
+use anyhow::{Context as _, bail};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use std::time::Duration;
+use url::Url;
+
+/// The service answers from its journal; what takes longer is broken.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Carries out one control and prints the outcome.
+pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
+    let http = Client::builder().timeout(TIMEOUT).build().context("building the HTTP client")?;
+    let api = Api { base: request.url, http };
+    match request.command {
+        ActionsCommand::List => print!("{}", table(&api.get("api/v1/actions").await?)),
+        ActionsCommand::Approve { id } => api.decide(&id, "approve", json!({})).await?,
+        ActionsCommand::Reject { id, reason } => {
+            api.decide(&id, "reject", json!({ "reason": reason })).await?;
+        }
+        ActionsCommand::Rollback { id } => api.decide(&id, "rollback", json!({})).await?,
+    }
+    Ok(())
+}
+
+struct Api {
+    base: Url,
+    http: Client,
+}
+
+impl Api {
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let url = self.url(path);
+        let response = self.http.get(url.clone()).send().await;
+        data(response.with_context(|| format!("asking {}", self.base.authority()))?).await
+    }
+
+    async fn decide(&self, id: &str, decision: &str, body: Value) -> anyhow::Result<()> {
+        let url = self.url(&format!("api/v1/actions/{id}/{decision}"));
+        let response = self.http.post(url).json(&body).send().await;
+        let action =
+            data(response.with_context(|| format!("asking {}", self.base.authority()))?).await?;
+        println!("{} is now {}", text(&action, "id"), text(&action, "state"));
+        Ok(())
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+}
+
+/// What is inside the envelope, or the sentence of a refusal.
+async fn data(response: Response) -> anyhow::Result<Value> {
+    let status = response.status();
+    let body = response.text().await.context("reading the answer")?;
+    let answer: Value = match serde_json::from_str(&body) {
+        Ok(answer) => answer,
+        Err(_) => bail!("the server answered {status}: {}", body.trim()),
+    };
+    match answer.get("data") {
+        Some(data) if status.is_success() => Ok(data.clone()),
+        _ => bail!("{}", answer.get("error").and_then(Value::as_str).unwrap_or("no reason given")),
+    }
+}
+
+const COLUMNS: [(&str, &str); 5] = [
+    ("ID", "id"),
+    ("WORKLOAD", "workload"),
+    ("STATE", "state"),
+    ("UPDATED", "updated_at"),
+    ("REASON", "reason"),
+];
+
+/// Aligned columns; the last one may be as long as it likes.
+fn table(actions: &Value) -> String {
+    let rows = actions.as_array().into_iter().flatten();
+    let mut cells = vec![COLUMNS.map(|(title, _)| title.to_owned())];
+    cells.extend(rows.map(|action| COLUMNS.map(|(_, key)| text(action, key))));
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let line = |row: &[String; 5]| {
+        let columns = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        columns.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    cells.iter().map(line).collect()
+}
+
+fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_listed_in_aligned_columns() {
+        let actions = json!([
+            { "id": "a1", "workload": "checkout", "state": "succeeded",
+              "updated_at": "2026-01-01T00:00:00Z", "reason": "4 → 7" },
+            { "id": "b22", "workload": "x", "state": "grace",
+              "updated_at": "2026-01-01T00:01:00Z", "reason": null },
+        ]);
+        insta::assert_snapshot!(table(&actions), @r"
+        ID   WORKLOAD  STATE      UPDATED               REASON
+        a1   checkout  succeeded  2026-01-01T00:00:00Z  4 → 7
+        b22  x         grace      2026-01-01T00:01:00Z
+        ");
+    }
+}

@@ -1,0 +1,49 @@
+//! The predictive rule files that a configuration names.
+
+use rules::Group;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use yaml::{Node, Problem, Problems};
+
+/// Loads every file that the list of patterns picks. Problems inside the files are returned beside the
+/// groups, so that those of the configuration can be reported with them.
+pub(super) fn load(node: &Node, base: &Path) -> Option<(Vec<Group>, Vec<Problem>)> {
+    let files = node.list(|pattern| find(pattern, base))?;
+    Some(parse_all(files.into_iter().flatten()))
+}
+
+/// Parses files, and holds them against each other.
+pub(crate) fn parse_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<Group>, Vec<Problem>) {
+    let (mut groups, mut problems) = (Vec::new(), Vec::new());
+    for path in files {
+        match parse(&path) {
+            Ok(found) => groups.extend(found),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if let Err(found) = rules::check_all(&groups) {
+        problems.extend(found);
+    }
+    (groups, problems)
+}
+
+fn parse(path: &Path) -> Result<Vec<Group>, Problems> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&name, &e))?;
+    rules::parse(&name, &text)
+}
+
+/// The files that a pattern picks. A pattern without wildcards must pick one, as a typing error would not.
+fn find(node: &Node, base: &Path) -> Option<Vec<PathBuf>> {
+    let pattern = node.string()?;
+    let full = base.join(&pattern);
+    let paths = node.accept(glob::glob(&full.to_string_lossy()))?;
+    let mut files: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
+    files.sort();
+    if files.is_empty() && !pattern.contains(['*', '?', '[']) {
+        node.problem(format!("no such file: {}", full.display()));
+    }
+    Some(files)
+}

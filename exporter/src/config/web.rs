@@ -1,0 +1,140 @@
+//! The web configuration file, in the format that Prometheus' own servers read.
+
+use anyhow::Context as _;
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use yaml::{Document, Node, Problems};
+
+/// Who may talk to the server, and how it proves itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WebConfig {
+    /// User names with the bcrypt hash of their password.
+    pub(crate) users: HashMap<String, String>,
+    pub(crate) tls: Option<ServerTls>,
+}
+
+/// Certificate files of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerTls {
+    cert_file: PathBuf,
+    key_file: PathBuf,
+    client_ca_file: Option<PathBuf>,
+    client_auth: ClientAuth,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientAuth {
+    None,
+    IfGiven,
+    Required,
+}
+
+impl WebConfig {
+    /// Reads a file; relative names in it start from its folder.
+    pub(crate) fn load(path: &Path) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&file, &e))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        Document::parse(file, &text)?.check(|node| read(node, base))
+    }
+
+    /// Whether a caller has to prove who it is.
+    pub(crate) fn authenticates(&self) -> bool {
+        let by_certificate = |tls: &ServerTls| tls.client_auth == ClientAuth::Required;
+        !self.users.is_empty() || self.tls.as_ref().is_some_and(by_certificate)
+    }
+}
+
+fn read(node: &Node, base: &Path) -> Option<WebConfig> {
+    if node.is_null() {
+        return Some(WebConfig::default());
+    }
+    node.map(|f| {
+        let tls = f.optional("tls_server_config", |n| read_tls(n, base));
+        let users = f.optional("basic_auth_users", |n| {
+            n.entries(|user, node| {
+                let hash = node.string()?;
+                node.accept(hash.parse::<bcrypt::HashParts>())?;
+                Some((user.to_owned(), hash))
+            })
+        });
+        Some(WebConfig { users: users.unwrap_or_default().into_iter().collect(), tls })
+    })
+}
+
+fn read_tls(node: &Node, base: &Path) -> Option<ServerTls> {
+    node.map(|f| {
+        let path = |n: &Node| n.string().map(|name| base.join(name));
+        let cert_file = f.required("cert_file", path);
+        let key_file = f.required("key_file", path);
+        let client_ca_file = f.optional("client_ca_file", path);
+        let client_auth = f.optional("client_auth_type", read_client_auth);
+        let client_auth = client_auth.unwrap_or(ClientAuth::None);
+        if client_auth == ClientAuth::None && client_ca_file.is_some() {
+            f.problem("client_ca_file", "has no meaning without `client_auth_type`");
+        }
+        if client_auth != ClientAuth::None && client_ca_file.is_none() {
+            f.problem("client_auth_type", "takes `client_ca_file` beside it");
+        }
+        Some(ServerTls { cert_file: cert_file?, key_file: key_file?, client_ca_file, client_auth })
+    })
+}
+
+fn read_client_auth(node: &Node) -> Option<ClientAuth> {
+    match node.string()?.as_str() {
+        "NoClientCert" => Some(ClientAuth::None),
+        "VerifyClientCertIfGiven" => Some(ClientAuth::IfGiven),
+        "RequireAndVerifyClientCert" => Some(ClientAuth::Required),
+        other => {
+            node.problem(format!(
+                "`{other}` is none of NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
+            ));
+            None
+        }
+    }
+}
+
+impl ServerTls {
+    /// Reads the certificates and builds what the listener needs.
+    pub(crate) fn server_config(&self) -> anyhow::Result<ServerConfig> {
+        let chain = certificates(&self.cert_file)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key_file)
+            .with_context(|| format!("reading the key in {}", self.key_file.display()))?;
+        let builder = match self.client_verifier()? {
+            Some(verifier) => ServerConfig::builder().with_client_cert_verifier(verifier),
+            None => ServerConfig::builder().with_no_client_auth(),
+        };
+        builder.with_single_cert(chain, key).context("the certificate and its key do not fit")
+    }
+
+    fn client_verifier(&self) -> anyhow::Result<Option<Arc<dyn ClientCertVerifier>>> {
+        let Some(file) = &self.client_ca_file else { return Ok(None) };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(file)? {
+            roots.add(certificate).with_context(|| format!("client CA in {}", file.display()))?;
+        }
+        let builder = WebPkiClientVerifier::builder(Arc::new(roots));
+        let builder = match self.client_auth {
+            ClientAuth::IfGiven => builder.allow_unauthenticated(),
+            ClientAuth::None | ClientAuth::Required => builder,
+        };
+        builder.build().map(Some).context("building the check of client certificates")
+    }
+}
+
+fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let reading = || format!("reading certificates in {}", file.display());
+    let found = CertificateDer::pem_file_iter(file).with_context(reading)?;
+    let chain: Vec<_> = found.collect::<Result<_, _>>().with_context(reading)?;
+    anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", file.display());
+    Ok(chain)
+}

@@ -1,0 +1,62 @@
+//! The HTTP server: routes, authentication, and what every request has in common.
+
+mod actions;
+mod auth;
+mod lifecycle;
+mod measure;
+mod predictions;
+mod read;
+mod webhook;
+
+pub(crate) use auth::Gate;
+
+use crate::app::App;
+use auth::Caller;
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Bytes that a request may carry, far above what Prometheus and Alertmanager send.
+const MAX_BODY_BYTES: usize = 8 << 20;
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let authenticate = middleware::from_fn_with_state(app.clone(), auth::authenticate);
+    let measure = middleware::from_fn_with_state(app.clone(), measure::measure);
+    Router::new()
+        .route("/metrics", get(predictions::metrics))
+        .route("/predictions", get(predictions::predictions))
+        .route("/api/v1/read", post(read::read))
+        .route("/api/v1/webhook/alertmanager", post(webhook::receive))
+        .route("/api/v1/actions", get(actions::list))
+        .route("/api/v1/actions/{id}", get(actions::show))
+        .route("/api/v1/actions/{id}/approve", post(actions::approve))
+        .route("/api/v1/actions/{id}/reject", post(actions::reject))
+        .route("/api/v1/actions/{id}/rollback", post(actions::rollback))
+        .route("/-/healthy", get(lifecycle::healthy))
+        .route("/-/ready", get(lifecycle::ready))
+        .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .route_layer(measure)
+        .layer(authenticate)
+        .with_state(app)
+}
+
+/// An answer in the envelope of Prometheus' own API.
+fn success(data: impl serde::Serialize) -> Response {
+    Json(json!({ "status": "success", "data": data })).into_response()
+}
+
+/// A refusal in the same envelope.
+fn failure(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
+    let kind = if status.is_client_error() { "bad_data" } else { "internal" };
+    let body = json!({ "status": "error", "errorType": kind, "error": sentence.to_string() });
+    (status, Json(body)).into_response()
+}

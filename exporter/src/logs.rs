@@ -1,0 +1,44 @@
+//! Structured logs on standard error, as logfmt or JSON.
+
+use clap::ValueEnum;
+use tracing_subscriber::{Registry, filter::LevelFilter, layer::SubscriberExt as _};
+
+/// Which lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+/// Sends all events of this process to standard error.
+pub(crate) fn start(level: LogLevel, format: LogFormat) -> anyhow::Result<()> {
+    let filter = match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let registry = Registry::default().with(filter);
+    match format {
+        LogFormat::Logfmt => {
+            let layer = tracing_logfmt::builder().with_target(false).layer();
+            let layer = layer.with_writer(std::io::stderr);
+            tracing::subscriber::set_global_default(registry.with(layer))?;
+        }
+        LogFormat::Json => {
+            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true);
+            let layer = layer.with_target(false).with_writer(std::io::stderr);
+            tracing::subscriber::set_global_default(registry.with(layer))?;
+        }
+    }
+    Ok(())
+}

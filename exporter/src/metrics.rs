@@ -1,0 +1,217 @@
+//! The program's own metrics, `foreshadow_*`.
+
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder, core::Collector,
+};
+use prometheus::{Gauge, GaugeVec, IntGaugeVec};
+
+/// Everything that the program says about itself.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) reload_successful: IntGauge,
+    pub(crate) reload_success_time: Gauge,
+    pub(crate) rules: RuleMetrics,
+    pub(crate) doors: DoorMetrics,
+    pub(crate) actions: ActionMetrics,
+}
+
+/// How the evaluation of rules goes.
+pub(crate) struct RuleMetrics {
+    pub(crate) evaluations: IntCounterVec,
+    pub(crate) failures: IntCounterVec,
+    pub(crate) missed: IntCounterVec,
+    pub(crate) unfitted: IntGaugeVec,
+    pub(crate) series: IntGaugeVec,
+    pub(crate) last_success: GaugeVec,
+    pub(crate) group_duration: HistogramVec,
+}
+
+/// What comes in from Prometheus and Alertmanager.
+pub(crate) struct DoorMetrics {
+    pub(crate) requests: IntCounterVec,
+    pub(crate) duration: HistogramVec,
+    pub(crate) read_samples: IntCounterVec,
+    pub(crate) alerts: IntCounterVec,
+}
+
+/// What was done to workloads.
+pub(crate) struct ActionMetrics {
+    pub(crate) open: IntGaugeVec,
+    pub(crate) transitions: IntCounterVec,
+    pub(crate) target_replicas: IntGaugeVec,
+    pub(crate) info: IntGaugeVec,
+}
+
+/// Upper bounds in seconds of a group's evaluation: from memory alone up to a first start with all history.
+const EVALUATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+
+/// Upper bounds in seconds of one request.
+const REQUEST_BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+impl Metrics {
+    /// Registers all metrics, those of the process included.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        registry.register(Box::new(process))?;
+        let build = int_gauges(&registry, "build_info", "Always 1; its labels tell the version.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(Self {
+            reload_successful: added(
+                &registry,
+                IntGauge::new(
+                    "foreshadow_config_last_reload_successful",
+                    "Whether the last configuration reload attempt was successful.",
+                )?,
+            )?,
+            reload_success_time: added(
+                &registry,
+                Gauge::new(
+                    "foreshadow_config_last_reload_success_timestamp_seconds",
+                    "Timestamp of the last successful configuration reload.",
+                )?,
+            )?,
+            rules: RuleMetrics::new(&registry)?,
+            doors: DoorMetrics::new(&registry)?,
+            actions: ActionMetrics::new(&registry)?,
+            registry,
+        })
+    }
+
+    /// All of it in Prometheus' text format.
+    pub(crate) fn encode(&self) -> anyhow::Result<String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8(text)?)
+    }
+}
+
+impl RuleMetrics {
+    fn new(registry: &Registry) -> anyhow::Result<Self> {
+        let rule = ["group", "rule"];
+        Ok(Self {
+            evaluations: counters(registry, "rule_evaluations_total", "Rule evaluations.", &rule)?,
+            failures: counters(
+                registry,
+                "rule_evaluation_failures_total",
+                "Rule evaluations that failed, by reason.",
+                &["group", "rule", "reason"],
+            )?,
+            missed: counters(
+                registry,
+                "rule_group_iterations_missed_total",
+                "Iterations left out because the one before took too long.",
+                &["group"],
+            )?,
+            unfitted: int_gauges(
+                registry,
+                "rule_unfitted_series",
+                "Series of the last evaluation that have no model yet, most often for lack of history.",
+                &rule,
+            )?,
+            series: int_gauges(registry, "rule_series", "Series that the last evaluation forecast.", &rule)?,
+            last_success: added(
+                registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "foreshadow_rule_last_success_timestamp_seconds",
+                        "When the rule was last evaluated without a failure.",
+                    ),
+                    &rule,
+                )?,
+            )?,
+            group_duration: histograms(
+                registry,
+                "rule_group_duration_seconds",
+                "Duration of one evaluation of a rule group.",
+                (&["group"], &EVALUATION_BUCKETS),
+            )?,
+        })
+    }
+}
+
+impl DoorMetrics {
+    fn new(registry: &Registry) -> anyhow::Result<Self> {
+        Ok(Self {
+            requests: counters(
+                registry,
+                "http_requests_total",
+                "HTTP requests answered, by route and status code.",
+                &["handler", "code"],
+            )?,
+            duration: histograms(
+                registry,
+                "http_request_duration_seconds",
+                "Time to answer an HTTP request.",
+                (&["handler"], &REQUEST_BUCKETS),
+            )?,
+            read_samples: counters(
+                registry,
+                "remote_read_samples_total",
+                "Samples answered to remote read, by the type of the response.",
+                &["type"],
+            )?,
+            alerts: counters(
+                registry,
+                "alerts_received_total",
+                "Alerts that Alertmanager delivered, by what became of them.",
+                &["outcome"],
+            )?,
+        })
+    }
+}
+
+impl ActionMetrics {
+    fn new(registry: &Registry) -> anyhow::Result<Self> {
+        Ok(Self {
+            open: int_gauges(
+                registry,
+                "actions_open",
+                "Actions that have not ended, by workload and state.",
+                &["workload", "state"],
+            )?,
+            transitions: counters(
+                registry,
+                "action_transitions_total",
+                "Transitions of actions into a state.",
+                &["workload", "state"],
+            )?,
+            target_replicas: int_gauges(
+                registry,
+                "action_target_replicas",
+                "Replicas that the workload's newest action asks for.",
+                &["workload"],
+            )?,
+            info: int_gauges(
+                registry,
+                "action_info",
+                "Always 1; one series for each of the newest actions, with its state.",
+                &["workload", "id", "state", "plan"],
+            )?,
+        })
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<IntCounterVec> {
+    added(registry, IntCounterVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?)
+}
+
+fn int_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<IntGaugeVec> {
+    added(registry, IntGaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?)
+}
+
+fn histograms(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    (labels, buckets): (&[&str], &[f64]),
+) -> anyhow::Result<HistogramVec> {
+    let options = HistogramOpts::new(format!("foreshadow_{name}"), help).buckets(buckets.to_vec());
+    added(registry, HistogramVec::new(options, labels)?)
+}
+
+fn added<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> anyhow::Result<C> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

@@ -1,0 +1,54 @@
+//! From what happened to log lines and metrics.
+
+use crate::metrics::{ActionMetrics, RuleMetrics};
+use rules::{Evaluated, GroupReport, RuleReport};
+use tracing::{debug, warn};
+
+/// Tells of one evaluation of a group.
+pub(crate) fn group(metrics: &RuleMetrics, report: &GroupReport) {
+    let group = report.group.as_str();
+    metrics.group_duration.with_label_values(&[group]).observe(report.duration.as_secs_f64());
+    let missed = metrics.missed.with_label_values(&[group]);
+    if report.missed > 0 {
+        missed.inc_by(report.missed);
+        warn!(group, missed = report.missed, "evaluation took longer than the interval, iterations were left out");
+    }
+    for one in &report.rules {
+        rule(metrics, report, one);
+    }
+}
+
+fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
+    let labels = [report.group.as_str(), one.rule.as_str()];
+    let [group, rule] = labels;
+    metrics.evaluations.with_label_values(&labels).inc();
+    match &one.outcome {
+        Ok(evaluated) => {
+            succeeded(metrics, labels, evaluated);
+            metrics.last_success.with_label_values(&labels).set(report.at.as_seconds_f64());
+        }
+        Err(failure) => {
+            let reason = failure.reason.as_str();
+            metrics.failures.with_label_values(&[group, rule, reason]).inc();
+            warn!(group, rule, reason, error = %failure, "rule could not be evaluated");
+        }
+    }
+}
+
+fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
+    let [group, rule] = labels;
+    let unfitted = evaluated.not_enough_history + evaluated.failed_fits;
+    metrics.series.with_label_values(&labels).set(count(evaluated.series));
+    metrics.unfitted.with_label_values(&labels).set(count(unfitted));
+    for warning in &evaluated.warnings {
+        warn!(group, rule, warning, "Prometheus answered with a warning");
+    }
+    if evaluated.failed_fits > 0 {
+        warn!(group, rule, series = evaluated.failed_fits, "no model could be fitted");
+    }
+    debug!(group, rule, series = evaluated.series, samples = evaluated.samples, "rule evaluated");
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

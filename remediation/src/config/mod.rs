@@ -1,0 +1,44 @@
+//! The sections `actuators`, `workloads` and `guards` of the configuration, checked to the last problem.
+
+mod actuators;
+mod guards;
+mod scalars;
+mod workloads;
+
+pub use actuators::{Actuators, HttpActuator, Method, Observation, read_actuators};
+pub use guards::{Guards, read_guards};
+pub use workloads::{ActuatorUse, Check, Cooldown, Rollout, Workload, read_workloads};
+
+use yaml::Fields;
+
+/// All that the configuration says of actions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How the world is reached, by name.
+    pub actuators: Actuators,
+    /// What may be acted on, in the order of the file.
+    pub workloads: Vec<Workload>,
+    /// What holds for all of them.
+    pub guards: Guards,
+}
+
+impl Settings {
+    /// Reads the three sections out of the configuration's top level; each may be left out.
+    pub fn read(fields: &Fields) -> Option<Self> {
+        let actuators = fields
+            .optional("actuators", read_actuators)
+            .unwrap_or_else(Actuators::none);
+        let workloads = fields.optional("workloads", |node| read_workloads(node, &actuators));
+        let guards = fields.optional("guards", read_guards);
+        Some(Self {
+            actuators,
+            workloads: workloads.unwrap_or_default(),
+            guards: guards.unwrap_or_else(Guards::standard),
+        })
+    }
+
+    /// The workload of this name.
+    pub fn workload(&self, name: &str) -> Option<&Workload> {
+        self.workloads.iter().find(|workload| workload.name == name)
+    }
+}

@@ -1,0 +1,234 @@
+//! From the demand foreseen to a number of replicas, with the arithmetic in words.
+
+use crate::{Foreseen, Shape};
+use series::{PromDuration, Quantile};
+
+/// How many replicas a demand needs, and the bounds that are kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sizing {
+    /// The demand that one replica carries; above zero.
+    pub per_replica: f64,
+    /// The level of the forecast that is sized for.
+    pub quantile: Quantile,
+    /// The fewest replicas.
+    pub min: u32,
+    /// The most replicas.
+    pub max: u32,
+    /// The most that one action adds, as a share of what there is; above zero.
+    pub step_up: f64,
+    /// The most that one action takes away, as a share of what there is; above zero, at most one. An alert
+    /// that foresees a breach never scales down.
+    pub step_down: f64,
+}
+
+/// What sizing came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sized {
+    /// More replicas are needed.
+    Up {
+        /// The number to ensure; above what there is.
+        target: Shape,
+        /// The arithmetic, as a sentence.
+        why: String,
+    },
+    /// What there is suffices, or more is not allowed.
+    Enough {
+        /// The arithmetic, as a sentence.
+        why: String,
+    },
+    /// The forecast is not a number that can be sized for.
+    Unusable {
+        /// What is wrong with it, as a sentence.
+        why: String,
+    },
+}
+
+impl Sizing {
+    /// Sizes for the larger of the demand foreseen and the demand now: the result is a floor under whatever
+    /// else scales the workload, so it is never below what there is.
+    pub fn size(&self, foreseen: &Foreseen, observed: Shape) -> Sized {
+        let current = foreseen.current.filter(|value| value.is_finite());
+        let demand = foreseen.value.max(current.unwrap_or(f64::NEG_INFINITY));
+        if !foreseen.value.is_finite() || demand < 0.0 {
+            let why = format!("the demand foreseen is {}", foreseen.value);
+            return Sized::Unusable { why };
+        }
+        let needed = replicas(demand / self.per_replica);
+        let mut why = format!(
+            "{} in {}{} / {} per replica needs {needed}",
+            rounded(demand),
+            PromDuration::new(foreseen.horizon.get()),
+            match current {
+                Some(current) => format!(" (now {})", rounded(current)),
+                None => String::new(),
+            },
+            rounded(self.per_replica),
+        );
+        let target = self.bound(needed, observed.replicas, &mut why);
+        if target > observed.replicas {
+            let target = Shape { replicas: target };
+            return Sized::Up { target, why };
+        }
+        why.push_str(&format!(", and there are {observed}"));
+        Sized::Enough { why }
+    }
+
+    /// The step limit first, then `max`, then `min`, which is a promise that no limit breaks.
+    fn bound(&self, needed: u32, observed: u32, why: &mut String) -> u32 {
+        let step = replicas_below(f64::from(observed) * self.step_up).max(1);
+        let reach = observed.saturating_add(step);
+        let mut target = needed;
+        for (limit, name) in [(reach, "one step"), (self.max, "max")] {
+            if target > limit {
+                why.push_str(&format!(", held to {limit} by {name}"));
+                target = limit;
+            }
+        }
+        if target < self.min {
+            why.push_str(&format!(", raised to {} by min", self.min));
+            target = self.min;
+        }
+        target
+    }
+}
+
+/// Slack against the rounding of a quotient, so that 360 / 120 does not need four.
+const QUOTIENT_SLACK: f64 = 1e-9;
+
+fn replicas(quotient: f64) -> u32 {
+    whole((quotient - QUOTIENT_SLACK).ceil())
+}
+
+fn replicas_below(product: f64) -> u32 {
+    whole((product + QUOTIENT_SLACK).floor())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and what is beyond the range is bounded by `max` next"
+)]
+fn whole(number: f64) -> u32 {
+    number as u32
+}
+
+/// Three digits after the point are enough for a sentence.
+fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use series::{Horizon, Timestamp};
+    use std::time::Duration;
+
+    fn sizing() -> Sizing {
+        Sizing {
+            per_replica: 120.0,
+            quantile: Quantile::new(0.95).unwrap(),
+            min: 3,
+            max: 40,
+            step_up: 1.0,
+            step_down: 0.25,
+        }
+    }
+
+    fn foreseen(value: f64, current: Option<f64>) -> Foreseen {
+        let horizon = Horizon::new(Duration::from_hours(1)).unwrap();
+        Foreseen {
+            value,
+            at: Timestamp::from_seconds(3_600),
+            horizon,
+            current,
+        }
+    }
+
+    #[track_caller]
+    fn check(value: f64, current: Option<f64>, observed: u32, expect: &str) {
+        let sized = sizing().size(&foreseen(value, current), Shape { replicas: observed });
+        let got = match sized {
+            Sized::Up { target, why } => format!("{target}: {why}"),
+            Sized::Enough { why } => format!("enough: {why}"),
+            Sized::Unusable { why } => format!("unusable: {why}"),
+        };
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn the_reason_shows_the_arithmetic() {
+        check(812.0, None, 4, "7: 812 in 1h / 120 per replica needs 7");
+        check(840.0, None, 4, "7: 840 in 1h / 120 per replica needs 7");
+        check(
+            840.001,
+            Some(431.5),
+            4,
+            "8: 840.001 in 1h (now 431.5) / 120 per replica needs 8",
+        );
+    }
+
+    #[test]
+    fn the_present_need_is_a_floor() {
+        check(
+            100.0,
+            Some(700.0),
+            4,
+            "6: 700 in 1h (now 700) / 120 per replica needs 6",
+        );
+    }
+
+    #[test]
+    fn what_suffices_is_left_alone() {
+        check(
+            400.0,
+            None,
+            5,
+            "enough: 400 in 1h / 120 per replica needs 4, and there are 5",
+        );
+        check(
+            1e9,
+            None,
+            50,
+            "enough: 1000000000 in 1h / 120 per replica needs 8333334, held to 100 by one step, \
+             held to 40 by max, and there are 50",
+        );
+    }
+
+    #[test]
+    fn steps_and_bounds_hold() {
+        check(
+            9_999.0,
+            None,
+            4,
+            "8: 9999 in 1h / 120 per replica needs 84, held to 8 by one step",
+        );
+        check(
+            0.0,
+            None,
+            0,
+            "3: 0 in 1h / 120 per replica needs 0, raised to 3 by min",
+        );
+    }
+
+    #[test]
+    fn what_is_no_demand_is_not_sized_for() {
+        check(f64::NAN, Some(900.0), 4, "unusable: the demand foreseen is NaN");
+        check(f64::INFINITY, None, 4, "unusable: the demand foreseen is inf");
+        check(-5.0, None, 4, "unusable: the demand foreseen is -5");
+    }
+
+    proptest! {
+        #[test]
+        fn a_target_is_above_what_there_is_and_within_bounds(
+            value in -1e3..1e12_f64, current in proptest::option::of(0.0..1e12_f64), observed in 0..100_u32,
+        ) {
+            let sized = sizing().size(&foreseen(value, current), Shape { replicas: observed });
+            if let Sized::Up { target, .. } = sized {
+                prop_assert!(target.replicas > observed);
+                prop_assert!((3..=40).contains(&target.replicas));
+                prop_assert!(target.replicas <= (2 * observed).max(3));
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Evaluates rules, and answers from what they remember.
+
+mod curve;
+mod forecaster;
+mod foreseen;
+mod labelling;
+mod models;
+mod reader;
+mod recorder;
+mod state;
+mod status;
+mod tracked;
+
+pub use curve::CurveError;
+pub use foreseen::Foreseen;
+pub use status::RuleStatus;
+
+use crate::{Group, GroupReport, RuleKind, RuleReport, Source};
+use labelling::Labelling;
+use series::{Labels, Timestamp};
+use state::State;
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
+use tokio::{sync::Semaphore, time::Instant};
+
+/// All rules and all that they remember.
+///
+/// What a rule gives is served while its last successful evaluation is at most two intervals old. After that it
+/// serves nothing, and Prometheus marks the series as stale: an old forecast must not pass for a new one.
+pub struct Engine<S> {
+    source: S,
+    groups: Vec<Evaluated>,
+    options: Options,
+    /// One permit for each core; fitting takes one, so that a thousand series do not start a thousand threads.
+    cores: Arc<Semaphore>,
+}
+
+/// A group and the state of its rules, one by one.
+struct Evaluated {
+    group: Group,
+    rules: Vec<Arc<State>>,
+}
+
+/// What holds for all groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// For groups that name no interval; longer than zero.
+    pub default_interval: Duration,
+    /// For groups that name no query offset.
+    pub default_query_offset: Duration,
+    /// Added to each series that lacks them.
+    pub external_labels: Labels,
+    /// The most samples that one call may ask of the curves.
+    pub max_curve_samples: usize,
+}
+
+impl Default for Options {
+    /// Intervals and offset as in Prometheus; ten million samples of 16 bytes, with which all curves of four
+    /// thousand series can be asked for at once.
+    fn default() -> Self {
+        Self {
+            default_interval: Duration::from_mins(1),
+            default_query_offset: Duration::ZERO,
+            external_labels: Labels::default(),
+            max_curve_samples: 10_000_000,
+        }
+    }
+}
+
+/// One sample of a predicted series, true for the time that it was asked for at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicted {
+    /// With the metric name.
+    pub labels: Labels,
+    /// The value foreseen, or recorded.
+    pub value: f64,
+}
+
+/// How many intervals old an evaluation may be and still be served: one may fail, two are a silence.
+const INTERVALS_SERVED: u32 = 2;
+
+impl<S: Source> Engine<S> {
+    /// Takes checked groups. Rules that `previous` has, letter by letter, keep what they remember.
+    pub fn new(source: S, groups: Vec<Group>, options: Options, previous: Option<&Self>) -> Self {
+        let n_cores = available_parallelism().map_or(1, NonZero::get);
+        let cores = previous.map_or_else(
+            || Arc::new(Semaphore::new(n_cores)),
+            |engine| Arc::clone(&engine.cores),
+        );
+        let state = |kind: &RuleKind| {
+            let external = &options.external_labels;
+            let known = previous.and_then(|engine| engine.remembers(kind, external));
+            known.unwrap_or_else(|| Arc::new(State::new(kind.clone(), external.clone())))
+        };
+        let groups = groups.into_iter().map(|group| Evaluated {
+            rules: group.rules.iter().map(|rule| state(&rule.kind)).collect(),
+            group,
+        });
+        Self {
+            groups: groups.collect(),
+            source,
+            options,
+            cores,
+        }
+    }
+
+    fn remembers(&self, kind: &RuleKind, external_labels: &Labels) -> Option<Arc<State>> {
+        let is_same = |state: &&Arc<State>| {
+            state.kind == *kind && state.labelling.external_labels() == external_labels
+        };
+        self.states().find(is_same).cloned()
+    }
+
+    /// Evaluates the rules of a group, one after the other, for the time `now`.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub async fn evaluate(&self, group_idx: usize, now: Timestamp) -> GroupReport {
+        let begun = Instant::now();
+        let Evaluated { group, rules } = &self.groups[group_idx];
+        let mut reports = Vec::with_capacity(rules.len());
+        for state in rules {
+            reports.push(self.evaluate_rule(group_idx, state, now).await);
+        }
+        GroupReport {
+            file: group.file.clone(),
+            group: group.name.clone(),
+            at: now,
+            duration: begun.elapsed(),
+            missed: 0,
+            rules: reports,
+        }
+    }
+
+    async fn evaluate_rule(
+        &self,
+        group_idx: usize,
+        state: &Arc<State>,
+        now: Timestamp,
+    ) -> RuleReport {
+        // After a reload, the engine before this one may still be at work on the same rule.
+        let _turn = state.turn.lock().await;
+        let begun = Instant::now();
+        let group = self.group(group_idx);
+        let offset = group
+            .query_offset
+            .unwrap_or(self.options.default_query_offset);
+        let context = Context {
+            source: &self.source,
+            cores: &self.cores,
+            now,
+            queried_at: now - offset,
+            limit: group.limit,
+        };
+        let outcome = match &state.kind {
+            RuleKind::Forecast(rule) => forecaster::evaluate(&context, state, rule).await,
+            RuleKind::Record(rule) => recorder::evaluate(&context, state, rule).await,
+        };
+        let served_for = self.interval(group_idx).saturating_mul(INTERVALS_SERVED);
+        RuleReport {
+            rule: state.kind.name().to_owned(),
+            duration: begun.elapsed(),
+            outcome: state.note(now, served_for, outcome),
+        }
+    }
+
+    /// All predicted and recorded series that are fresh, sorted by name and labels, none twice.
+    /// Takes time for each series: call it where blocking is allowed when there are many.
+    pub fn predictions(&self, now: Timestamp) -> Vec<Predicted> {
+        let mut predictions: Vec<_> = self
+            .states()
+            .filter_map(|state| Some((state, state.fresh(now)?)))
+            .flat_map(|(state, output)| state.predictions(&output))
+            .collect();
+        let key = |p: &Predicted| (p.labels.name().to_owned(), p.labels.clone());
+        predictions.sort_by_cached_key(key);
+        predictions.dedup_by(|later, earlier| later.labels == earlier.labels);
+        predictions
+    }
+
+    /// How many groups there are.
+    pub fn n_groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// A group, as it was read.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub fn group(&self, group_idx: usize) -> &Group {
+        &self.groups[group_idx].group
+    }
+
+    /// The time between two evaluations of a group.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub fn interval(&self, group_idx: usize) -> Duration {
+        let own = self.group(group_idx).interval;
+        own.unwrap_or(self.options.default_interval)
+    }
+
+    fn states(&self) -> impl Iterator<Item = &Arc<State>> {
+        self.groups.iter().flat_map(|group| &group.rules)
+    }
+}
+
+/// What an evaluation works with.
+struct Context<'e, S> {
+    source: &'e S,
+    cores: &'e Arc<Semaphore>,
+    /// The time that is evaluated for.
+    now: Timestamp,
+    /// The same, less the query offset.
+    queried_at: Timestamp,
+    /// Series that the expression may give.
+    limit: usize,
+}

@@ -1,0 +1,131 @@
+//! The models of one rule, series by series.
+
+use super::{
+    labelling::Samples,
+    state::{Done, Row},
+    tracked::Tracked,
+};
+use crate::{Evaluated, ForecastRule};
+use forecast::Fitted;
+use series::{Labels, Sample, Timestamp};
+use std::{collections::BTreeMap, time::Duration};
+
+/// All series that a rule foresees, and those that vanished not long ago.
+#[derive(Default)]
+pub(super) struct Models {
+    /// The grid step up to which samples were taken.
+    upto: Option<Timestamp>,
+    series: BTreeMap<Labels, Tracked>,
+}
+
+/// A series that is there, but whose model is missing or was fitted to half as many samples.
+pub(super) struct Due {
+    pub(super) labels: Labels,
+    /// The sample that shows that it is there.
+    pub(super) known: Sample,
+    /// When it was first seen; `None` for one that is seen for the first time.
+    pub(super) first: Option<Timestamp>,
+}
+
+/// How long a vanished series is remembered, or two steps where that is more: a restart or a deployment is over
+/// within the hour, and what stays away longer is read anew when it comes back.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
+impl Models {
+    /// The time up to which samples were taken, unless a whole history has passed since.
+    pub(super) fn upto(&self, end: Timestamp, rule: &ForecastRule) -> Option<Timestamp> {
+        self.upto.filter(|upto| end.since(*upto) < rule.history)
+    }
+
+    /// How many series there are, vanished ones included.
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Those of the present series that are to be fitted.
+    pub(super) fn due(&self, present: &[(Labels, Sample)]) -> Vec<Due> {
+        let due = |(labels, known): &(Labels, Sample)| {
+            let tracked = self.series.get(labels);
+            tracked.is_none_or(Tracked::is_due).then(|| Due {
+                labels: labels.clone(),
+                known: *known,
+                first: tracked.map(|tracked| tracked.seen().first),
+            })
+        };
+        present.iter().filter_map(due).collect()
+    }
+
+    /// Takes new samples up to `end`, and forgets series that vanished long ago.
+    pub(super) fn advance(&mut self, recent: &Samples, end: Timestamp, rule: &ForecastRule) {
+        for (labels, samples) in recent {
+            if let Some(tracked) = self.series.get_mut(labels) {
+                tracked.take(samples);
+            }
+        }
+        let remembered = REMEMBERED.max(rule.step.get() * 2);
+        self.series
+            .retain(|_, tracked| end.since(tracked.seen().last) <= remembered);
+        self.upto = self.upto.max(Some(end));
+    }
+
+    /// Takes series that were fitted.
+    pub(super) fn adopt(&mut self, fitted: Vec<(Labels, Tracked)>) {
+        for (labels, tracked) in fitted {
+            let before = self.series.remove(&labels);
+            self.series.insert(labels, tracked.replace(before));
+        }
+    }
+
+    /// What the present series look like from `now`.
+    pub(super) fn foresee(
+        &self,
+        present: &[(Labels, Sample)],
+        rule: &ForecastRule,
+        now: Timestamp,
+    ) -> Done {
+        let mut rows = Vec::with_capacity(present.len());
+        let mut figures = Evaluated {
+            series: present.len(),
+            ..Evaluated::default()
+        };
+        for (labels, tracked) in self.of(present.iter().map(|(labels, _)| labels)) {
+            match (tracked.model(), tracked.failure()) {
+                (Some(model), _) => rows.push(Row {
+                    labels: labels.clone(),
+                    values: gauges(model, rule, now),
+                }),
+                (None, None) => figures.not_enough_history += 1,
+                (None, Some(error)) => {
+                    tracing::debug!(rule = rule.name, series = %labels, error, "no model fits");
+                    figures.failed_fits += 1;
+                }
+            }
+        }
+        figures.samples = rows.len() * rule.horizons.len() * rule.quantiles.len();
+        Done { figures, rows }
+    }
+
+    /// One series.
+    pub(super) fn get(&self, labels: &Labels) -> Option<&Tracked> {
+        self.series.get(labels)
+    }
+
+    /// Those of some series that are known.
+    pub(super) fn of<'m>(
+        &'m self,
+        labels: impl Iterator<Item = &'m Labels>,
+    ) -> impl Iterator<Item = (&'m Labels, &'m Tracked)> {
+        labels.filter_map(|labels| Some((labels, self.get(labels)?)))
+    }
+}
+
+/// The quantiles of each horizon, horizon by horizon.
+fn gauges(model: &dyn Fitted, rule: &ForecastRule, now: Timestamp) -> Vec<f64> {
+    let of_horizon = rule.horizons.iter().flat_map(|ahead| {
+        let foreseen = model.predict(now + ahead.horizon.get());
+        rule.quantiles
+            .iter()
+            .map(move |level| foreseen.quantile(*level))
+    });
+    of_horizon.collect()
+}

@@ -1,0 +1,151 @@
+//! What one rule remembers from one evaluation to the next.
+
+use super::{Labelling, Predicted, models::Models};
+use crate::{Evaluated, Failure, ForecastRule, RuleKind};
+use series::{Labels, Timestamp};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+/// Labels that tell apart the gauges of one forecast.
+pub(super) const GAUGE_LABELS: [&str; 2] = ["horizon", "quantile"];
+
+/// The label by which Prometheus knows which queries to send to remote read.
+pub(super) const SOURCE: &str = "source";
+
+/// One rule with all that it remembers.
+pub(super) struct State {
+    pub(super) kind: RuleKind,
+    pub(super) labelling: Labelling,
+    /// Held during an evaluation.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// Held for moments only, while models are brought up to date or asked. Empty for a recording.
+    models: RwLock<Models>,
+    board: Mutex<Board>,
+}
+
+/// How the last evaluations went.
+#[derive(Clone, Default)]
+pub(super) struct Board {
+    pub(super) last_evaluation: Option<Timestamp>,
+    /// Why the last evaluation failed; `None` when it did not.
+    pub(super) last_error: Option<String>,
+    /// What the last successful evaluation gave.
+    pub(super) output: Option<Arc<Output>>,
+}
+
+/// What an evaluation gave.
+pub(super) struct Output {
+    pub(super) at: Timestamp,
+    /// How long it may be served.
+    served_for: Duration,
+    pub(super) rows: Vec<Row>,
+}
+
+/// The values of one series.
+pub(super) struct Row {
+    /// With the name for a recording, without for a forecast.
+    pub(super) labels: Labels,
+    /// One for a recording; one each quantile of each horizon for a forecast, horizon by horizon.
+    pub(super) values: Vec<f64>,
+}
+
+/// An evaluation that succeeded.
+pub(super) struct Done {
+    pub(super) figures: Evaluated,
+    pub(super) rows: Vec<Row>,
+}
+
+impl State {
+    pub(super) fn new(kind: RuleKind, external_labels: Labels) -> Self {
+        let labelling = match &kind {
+            RuleKind::Forecast(rule) => Labelling::forecast(rule.labels.clone(), external_labels),
+            RuleKind::Record(rule) => Labelling::record(rule.labels.clone(), external_labels),
+        };
+        Self {
+            kind,
+            labelling,
+            turn: tokio::sync::Mutex::default(),
+            models: RwLock::default(),
+            board: Mutex::default(),
+        }
+    }
+
+    /// Takes what came of an evaluation. One that failed leaves the output before it to grow old.
+    pub(super) fn note(
+        &self,
+        at: Timestamp,
+        served_for: Duration,
+        outcome: Result<Done, Failure>,
+    ) -> Result<Evaluated, Failure> {
+        let mut board = self.lock();
+        board.last_evaluation = Some(at);
+        board.last_error = outcome.as_ref().err().map(ToString::to_string);
+        let Done { figures, rows } = outcome?;
+        board.output = Some(Arc::new(Output {
+            at,
+            served_for,
+            rows,
+        }));
+        Ok(figures)
+    }
+
+    /// The last output, while it may be served.
+    pub(super) fn fresh(&self, now: Timestamp) -> Option<Arc<Output>> {
+        let output = self.lock().output.clone()?;
+        (now.since(output.at) <= output.served_for).then_some(output)
+    }
+
+    pub(super) fn board(&self) -> Board {
+        self.lock().clone()
+    }
+
+    /// Asks the models.
+    pub(super) fn with_models<T>(&self, ask: impl FnOnce(&Models) -> T) -> T {
+        // A model that panicked is at worst out of date itself; the others are not to fall silent with it.
+        ask(&self.models.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Brings the models up to date.
+    pub(super) fn with_models_mut<T>(&self, change: impl FnOnce(&mut Models) -> T) -> T {
+        change(&mut self.models.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        // Nothing is computed under this lock that could leave the board half written.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The samples of an output, with all their labels.
+    pub(super) fn predictions(&self, output: &Output) -> Vec<Predicted> {
+        let rows = output.rows.iter();
+        match &self.kind {
+            RuleKind::Forecast(rule) => rows.flat_map(|row| gauges(rule, row)).collect(),
+            RuleKind::Record(_) => rows.map(recorded).collect(),
+        }
+    }
+}
+
+fn gauges<'r>(rule: &'r ForecastRule, row: &'r Row) -> impl Iterator<Item = Predicted> + 'r {
+    let named = row.labels.named(rule.gauge());
+    let [horizon, quantile] = GAUGE_LABELS;
+    let of_horizon = row.values.chunks(rule.quantiles.len()).zip(&rule.horizons);
+    of_horizon.flat_map(move |(values, ahead)| {
+        let labels = named.with(horizon, &ahead.text);
+        values
+            .iter()
+            .zip(&rule.quantiles)
+            .map(move |(value, level)| Predicted {
+                labels: labels.with(quantile, level.to_string()),
+                value: *value,
+            })
+    })
+}
+
+fn recorded(row: &Row) -> Predicted {
+    Predicted {
+        labels: row.labels.clone(),
+        value: row.values[0],
+    }
+}

@@ -1,0 +1,165 @@
+//! One series and its model.
+
+use crate::ForecastRule;
+use forecast::{FitError, Fitted, History, HistoryError, fit};
+use series::{Sample, Timestamp};
+
+/// A series that a rule foresees.
+pub(super) struct Tracked {
+    model: Option<Box<dyn Fitted>>,
+    /// Why there is no model, or none newer.
+    unfit: Option<Unfit>,
+    seen: Seen,
+    /// How many finite samples make another fit worth its while.
+    fit_at: usize,
+}
+
+/// What is known of a series' samples when they are gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// When it was first seen.
+    pub(super) first: Timestamp,
+    /// When it was last seen.
+    pub(super) last: Timestamp,
+    /// The last finite value; NaN when there was none.
+    pub(super) current: f64,
+    /// Finite samples so far.
+    n_finite: usize,
+}
+
+/// Why a model could not be fitted.
+enum Unfit {
+    /// Too young: this many finite samples are needed.
+    TooYoung(usize),
+    /// Anything else, as a sentence.
+    Failed(String),
+}
+
+impl Seen {
+    /// Of a history, or of the one sample by which the series is known where there is none.
+    pub(super) fn of(samples: &[Sample], known: Sample) -> Self {
+        let mut seen = Self {
+            first: samples.first().unwrap_or(&known).at,
+            last: samples.last().unwrap_or(&known).at,
+            current: f64::NAN,
+            n_finite: 0,
+        };
+        samples.iter().for_each(|sample| seen.count(*sample));
+        seen
+    }
+
+    fn count(&mut self, sample: Sample) {
+        self.last = sample.at;
+        if sample.value.is_finite() {
+            self.n_finite += 1;
+            self.current = sample.value;
+        }
+    }
+}
+
+impl Tracked {
+    /// Fits a model to a history. Takes milliseconds to a second.
+    pub(super) fn fit(samples: &[Sample], seen: Seen, rule: &ForecastRule) -> Self {
+        let fitted = History::from_samples(samples, rule.step)
+            .map_err(Unfit::from)
+            .and_then(|history| fit(&history, &rule.settings).map_err(Unfit::from));
+        Self::new(fitted, seen, rule)
+    }
+
+    /// A series whose fit panicked.
+    pub(super) fn panicked(seen: Seen, rule: &ForecastRule) -> Self {
+        let unfit = Unfit::Failed("the model panicked".to_owned());
+        Self::new(Err(unfit), seen, rule)
+    }
+
+    fn new(fitted: Result<Box<dyn Fitted>, Unfit>, seen: Seen, rule: &ForecastRule) -> Self {
+        let (model, unfit) = match fitted {
+            Ok(model) => (Some(model), None),
+            Err(unfit) => (None, Some(unfit)),
+        };
+        let fit_at = next_fit(seen.n_finite, unfit.as_ref(), rule.n_history());
+        Self {
+            model,
+            unfit,
+            seen,
+            fit_at,
+        }
+    }
+
+    /// Takes samples that are newer than the last.
+    pub(super) fn take(&mut self, samples: &[Sample]) {
+        for sample in samples {
+            if sample.at <= self.seen.last {
+                continue;
+            }
+            self.seen.count(*sample);
+            if let Some(model) = &mut self.model
+                && let Err(error) = model.update(*sample)
+            {
+                tracing::debug!(%error, "a model refused a sample");
+            }
+        }
+    }
+
+    /// Takes the place of what was known before, but keeps the older model when there is none newer.
+    pub(super) fn replace(mut self, before: Option<Self>) -> Self {
+        if self.model.is_none() {
+            self.model = before.and_then(|before| before.model);
+        }
+        self
+    }
+
+    pub(super) fn model(&self) -> Option<&dyn Fitted> {
+        self.model.as_deref()
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Whether it has grown enough to be fitted again.
+    pub(super) fn is_due(&self) -> bool {
+        self.seen.n_finite >= self.fit_at
+    }
+
+    /// Why the last fit failed, unless for youth.
+    pub(super) fn failure(&self) -> Option<&str> {
+        match &self.unfit {
+            Some(Unfit::Failed(why)) => Some(why),
+            Some(Unfit::TooYoung(_)) | None => None,
+        }
+    }
+}
+
+/// A young series is fitted again each time that it has doubled, until it fills the history: its seasons show
+/// only by and by, and that is a handful of fits in all.
+fn next_fit(n_seen: usize, unfit: Option<&Unfit>, n_full: usize) -> usize {
+    let doubled = n_seen.saturating_mul(2).max(1);
+    match unfit {
+        Some(Unfit::TooYoung(need)) => (*need).max(n_seen + n_seen / 8 + 1),
+        Some(Unfit::Failed(_)) => doubled,
+        // With a few gaps, a whole history is as whole as it will ever be.
+        None if n_seen >= n_full - n_full / 10 => usize::MAX,
+        None => doubled.min(n_full),
+    }
+}
+
+impl From<HistoryError> for Unfit {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Empty => Self::TooYoung(1),
+            HistoryError::Unsorted { .. } | HistoryError::TooLong { .. } => {
+                Self::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<FitError> for Unfit {
+    fn from(error: FitError) -> Self {
+        match error {
+            FitError::NotEnoughHistory { need, .. } => Self::TooYoung(need),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Reads rule files; everything that is wrong is reported at once.
+
+mod expr;
+mod forecast;
+
+use crate::{ForecastRule, Group, RecordRule, Rule, RuleKind, rule::defaults};
+use series::{Labels, PromDuration, is_label_name, is_metric_name};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+use yaml::{Document, Fields, Node, Problem, Problems};
+
+/// Reads the groups of one file. `file_name` is what problems are reported under.
+pub fn parse(file_name: &str, text: &str) -> Result<Vec<Group>, Problems> {
+    let mut names = HashSet::new();
+    let mut read = |node: &Node| {
+        let group = group(file_name, node)?;
+        if !names.insert(group.name.clone()) {
+            node.problem(format!("group `{}` is there twice", group.name));
+        }
+        Some(group)
+    };
+    Document::parse(file_name, text)?
+        .check(|root| root.map(|fields| fields.required("groups", |node| node.list(&mut read))))
+}
+
+/// Checks what no file can see alone: two rules, here or there, that would give the same series.
+pub fn check_all(groups: &[Group]) -> Result<(), Problems> {
+    let mut first = HashMap::new();
+    let mut problems = Vec::new();
+    for (group, rule) in groups
+        .iter()
+        .flat_map(|g| g.rules.iter().map(move |r| (g, r)))
+    {
+        let place = format!("{}:{}", group.file, rule.line);
+        if let Some(earlier) = first.insert(identity(&rule.kind), place.clone()) {
+            let name = rule.kind.name();
+            problems.push(Problem {
+                file: group.file.clone(),
+                line: rule.line,
+                key: String::new(),
+                message: format!("`{name}` with these labels is given by {earlier} already"),
+            });
+        }
+    }
+    Problems::collect(problems).map_or(Ok(()), Err)
+}
+
+/// What tells a rule's series from those of all others. Recording rules may share a name, as long as their
+/// expressions differ: so do they in Prometheus.
+fn identity(kind: &RuleKind) -> (&str, &Labels, Option<&str>) {
+    match kind {
+        RuleKind::Forecast(ForecastRule { name, labels, .. }) => (name, labels, None),
+        RuleKind::Record(RecordRule { name, expr, labels }) => (name, labels, Some(expr)),
+    }
+}
+
+fn group(file: &str, node: &Node) -> Option<Group> {
+    node.map(|fields| {
+        let name = fields.required("name", Node::string);
+        let interval = fields.optional("interval", positive);
+        let query_offset = fields.optional("query_offset", duration);
+        let limit = fields.optional("limit", limit).unwrap_or(defaults::LIMIT);
+        let rules = fields.required("rules", |node| node.list(rule));
+        Some(Group {
+            file: file.to_owned(),
+            name: name?,
+            interval,
+            query_offset,
+            limit,
+            rules: rules?,
+        })
+    })
+}
+
+/// Kinds of rules that are promised, and kinds that live elsewhere.
+const REFUSED: [(&str, &str); 3] = [
+    ("drift", NOT_AVAILABLE),
+    ("trajectory", NOT_AVAILABLE),
+    (
+        "alert",
+        "alerting rules belong into the rule files of Prometheus",
+    ),
+];
+
+const NOT_AVAILABLE: &str = "is not available in this version";
+
+fn rule(node: &Node) -> Option<Rule> {
+    // Looked at before it is read: the keys of a kind that is refused are no problems of their own.
+    let refused = node.entries(|key, value| {
+        let (_, why) = REFUSED.iter().find(|(kind, _)| *kind == key)?;
+        value.problem(why);
+        Some(())
+    })?;
+    if !refused.is_empty() {
+        return None;
+    }
+    let kind = node.map(
+        |fields| match (fields.has("forecast"), fields.has("record")) {
+            (false, true) => record(fields).map(RuleKind::Record),
+            (true, _) => forecast::read(fields).map(RuleKind::Forecast),
+            (false, false) => {
+                fields.required("forecast", Node::string);
+                None
+            }
+        },
+    )?;
+    let line = node.line();
+    Some(Rule { line, kind })
+}
+
+fn record(fields: &Fields) -> Option<RecordRule> {
+    let name = fields.required("record", metric_name);
+    let expr = fields.required("expr", expr::read);
+    let labels = fields.optional("labels", |node| labels(node, &[]));
+    Some(RecordRule {
+        name: name?,
+        expr: expr?,
+        labels: labels.unwrap_or_default(),
+    })
+}
+
+fn metric_name(node: &Node) -> Option<String> {
+    let name = node.string()?;
+    if !is_metric_name(&name) {
+        node.problem(format!("`{name}` is not a metric name"));
+    }
+    Some(name)
+}
+
+/// Labels to add; none of `taken`, which a rule's own series have already.
+fn labels(node: &Node, taken: &[&str]) -> Option<Labels> {
+    let pairs = node.entries(|name, value| {
+        if !is_label_name(name) {
+            value.problem(format!("`{name}` is not a label name"));
+        } else if name == "__name__" || taken.contains(&name) {
+            value.problem(format!("label `{name}` is set by the rule itself"));
+        }
+        Some((name.to_owned(), value.string()?))
+    })?;
+    Labels::new(pairs).ok()
+}
+
+fn duration(node: &Node) -> Option<Duration> {
+    node.parse::<PromDuration>().map(PromDuration::get)
+}
+
+fn positive(node: &Node) -> Option<Duration> {
+    let length = duration(node)?;
+    if length.is_zero() {
+        node.problem("must be longer than zero");
+        return None;
+    }
+    Some(length)
+}
+
+/// As in Prometheus, 0 is no limit.
+fn limit(node: &Node) -> Option<usize> {
+    let limit = usize::try_from(node.integer()?).unwrap_or(usize::MAX);
+    Some(if limit == 0 { usize::MAX } else { limit })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Checks that an expression is PromQL, and of a kind that gives series.
+
+use promql_parser::parser::{
+    function::{Function, register_extra_functions},
+    parse,
+    value::ValueType,
+};
+use std::sync::Once;
+use yaml::Node;
+
+/// Reads an expression.
+pub(super) fn read(node: &Node) -> Option<String> {
+    let text = node.string()?;
+    node.accept(check(&text))?;
+    Some(text)
+}
+
+fn check(text: &str) -> Result<(), String> {
+    know_retired_functions();
+    match parse(text).map(|expr| expr.value_type()) {
+        Ok(ValueType::Vector | ValueType::Scalar) => Ok(()),
+        Ok(other) => Err(format!(
+            "expected an instant vector or a scalar, got a {other}"
+        )),
+        Err(error) => Err(format!("is not PromQL: {error}")),
+    }
+}
+
+/// Functions that Prometheus 2 has and the parser does not know any more.
+fn know_retired_functions() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let arguments = vec![ValueType::Matrix, ValueType::Scalar, ValueType::Scalar];
+        let holt_winters = Function::new("holt_winters", arguments, 0, ValueType::Vector, false);
+        register_extra_functions(vec![holt_winters])
+            .expect("it is called after none of the parser's own functions");
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refuse(text: &str, expect: &str) {
+        let error = check(text).unwrap_err();
+        assert!(error.contains(expect), "{error}");
+    }
+
+    #[test]
+    fn what_gives_series_is_accepted() {
+        for text in [
+            "1 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[5m]))",
+            "time()",
+            "holt_winters(up[1h], 0.5, 0.5)",
+            "max_over_time(x:forecast_curve[1h] offset -1h)",
+            "up{job=\"a\" or job=\"b\"} @ end()",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_gives_none_is_refused() {
+        refuse(
+            "up[5m]",
+            "expected an instant vector or a scalar, got a matrix",
+        );
+        refuse("\"text\"", "got a string");
+        refuse("sum(", "is not PromQL");
+        refuse("", "is not PromQL");
+        refuse("no_such_function(up)", "is not PromQL");
+    }
+}

@@ -1,0 +1,74 @@
+//! What arrived, and what became of it.
+
+use crate::{ActionId, action::rfc3339, action::words};
+use serde::Serialize;
+use series::Timestamp;
+
+/// One firing of one alert; the same alert that fires again later has another beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Cause {
+    /// The hash of the alert's labels.
+    pub fingerprint: String,
+    /// When it began to fire.
+    #[serde(serialize_with = "rfc3339")]
+    pub starts_at: Timestamp,
+}
+
+words! {
+    /// Whether the alert fires.
+    AlertStatus, "an alert's status":
+    /// It fires.
+    Firing = "firing",
+    /// It has stopped.
+    Resolved = "resolved",
+}
+
+/// One alert of one notification. Deliveries that agree in cause and status are the same one, sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which firing.
+    pub cause: Cause,
+    /// Whether it fires or has stopped.
+    pub status: AlertStatus,
+    /// When we heard of it.
+    pub received_at: Timestamp,
+}
+
+words! {
+    /// What became of a delivery.
+    Outcome, "an outcome":
+    /// An action was proposed.
+    Acted = "acted",
+    /// The workload had an open action already, and this is one more reason for it.
+    Joined = "joined",
+    /// The end of the alert ended an action that was not needed any more.
+    Superseded = "superseded",
+    /// The end of an alert, with no action to end.
+    Resolved = "resolved",
+    /// Heard of after its end.
+    Ignored = "ignored",
+    /// No workload is about it.
+    Unmatched = "unmatched",
+    /// A guard stands against it for now; it is looked at again.
+    Deferred = "deferred",
+}
+
+/// A delivery as the journal holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordedDelivery {
+    /// Which firing.
+    pub cause: Cause,
+    /// Whether it fired or had stopped.
+    pub status: AlertStatus,
+    /// The workload that it is about, if any.
+    pub workload: Option<String>,
+    /// When we first heard of it.
+    #[serde(serialize_with = "rfc3339")]
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// The action that it brought about, joined or ended.
+    pub action: Option<ActionId>,
+}

@@ -1,0 +1,135 @@
+//! Questions to the journal.
+
+use crate::{
+    Action, ActionId, Journal, RecordedDelivery, State, StoreError, Transition, error::doing,
+    lookup, rows, transition,
+};
+use series::Timestamp;
+
+/// Which actions are listed; the default lists all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActionFilter {
+    /// Only those on this workload.
+    pub workload: Option<String>,
+    /// Only those in this state.
+    pub state: Option<State>,
+}
+
+impl Journal {
+    /// The actions that still run, oldest first.
+    pub async fn open_actions(&self) -> Result<Vec<Action>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM actions WHERE state IN
+             ('proposed', 'awaiting_approval', 'grace', 'applying', 'verifying', 'rolling_back')
+             ORDER BY created_at, id",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list open actions"))?;
+        rows.iter().map(rows::action).collect()
+    }
+
+    /// At most `limit` actions, newest first.
+    pub async fn actions(
+        &self,
+        filter: &ActionFilter,
+        limit: u32,
+    ) -> Result<Vec<Action>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM actions
+             WHERE ($1 IS NULL OR workload = $1) AND ($2 IS NULL OR state = $2)
+             ORDER BY created_at DESC, id DESC LIMIT $3",
+        )
+        .bind(&filter.workload)
+        .bind(filter.state.map(State::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list actions"))?;
+        rows.iter().map(rows::action).collect()
+    }
+
+    /// One action and its history, oldest first.
+    pub async fn action(&self, id: ActionId) -> Result<(Action, Vec<Transition>), StoreError> {
+        let failed = doing("read an action's history");
+        // One transaction, so that the history ends in the state that the action is shown in.
+        let mut tx = self.readers.begin().await.map_err(&failed)?;
+        let action = transition::fetch(&mut tx, id).await?;
+        let rows = sqlx::query("SELECT * FROM transitions WHERE action = $1 ORDER BY seq")
+            .bind(id.to_string())
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(&failed)?;
+        let history = rows
+            .iter()
+            .map(rows::transition)
+            .collect::<Result<_, _>>()?;
+        Ok((action, history))
+    }
+
+    /// At most `limit` deliveries, newest first.
+    pub async fn deliveries(&self, limit: u32) -> Result<Vec<RecordedDelivery>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM deliveries ORDER BY received_at DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(doing("list deliveries"))?;
+        rows.iter().map(rows::delivery).collect()
+    }
+
+    /// At most `limit` deferred deliveries heard of since `since` whose alert has not resolved, oldest first.
+    pub async fn deferred(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<RecordedDelivery>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT begun.* FROM deliveries AS begun
+             WHERE begun.outcome = 'deferred' AND begun.received_at >= $1 AND NOT EXISTS (
+                 SELECT 1 FROM deliveries AS ended
+                 WHERE ended.fingerprint = begun.fingerprint AND ended.starts_at = begun.starts_at
+                   AND ended.status = 'resolved')
+             ORDER BY begun.received_at LIMIT $2",
+        )
+        .bind(since.as_millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list deferred deliveries"))?;
+        rows.iter().map(rows::delivery).collect()
+    }
+
+    /// The action on a workload that ended last, among those whose effect was ordered.
+    pub async fn last_finished(&self, workload: &str) -> Result<Option<Action>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM actions
+             WHERE workload = $1 AND applied_at IS NOT NULL
+               AND state NOT IN ('applying', 'verifying', 'rolling_back')
+             ORDER BY updated_at DESC, id DESC LIMIT 1",
+        )
+        .bind(workload)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(doing("look for the last action on a workload"))?;
+        row.map(|row| rows::action(&row)).transpose()
+    }
+
+    /// How many actions had their effect ordered at or after a time.
+    pub async fn count_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM actions WHERE applied_at >= $1")
+            .bind(since.as_millis())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(doing("count actions"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// How many of the alerts that called for an action have not resolved.
+    pub async fn firing(&self, id: ActionId) -> Result<u64, StoreError> {
+        let failed = doing("count the alerts of an action");
+        let mut connection = self.readers.acquire().await.map_err(failed)?;
+        lookup::firing(&mut connection, id)
+            .await
+            .map(i64::unsigned_abs)
+    }
+}

@@ -1,0 +1,108 @@
+//! From rows to values.
+
+use crate::{Action, Cause, RecordedDelivery, StoreError, Transition, UnknownWord, error::doing};
+use series::Timestamp;
+use sqlx::{Row, sqlite::SqliteRow};
+use std::str::FromStr;
+
+/// Reads the columns of one row.
+struct Columns<'r>(&'r SqliteRow);
+
+impl Columns<'_> {
+    fn get<'r, T>(&'r self, name: &'static str) -> Result<T, StoreError>
+    where
+        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        self.0
+            .try_get(name)
+            .map_err(doing("read a row of the journal"))
+    }
+
+    fn time(&self, name: &'static str) -> Result<Timestamp, StoreError> {
+        self.get(name).map(Timestamp::from_millis)
+    }
+
+    fn maybe_time(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = self.get(name)?;
+        Ok(millis.map(Timestamp::from_millis))
+    }
+
+    fn word<T: FromStr<Err = UnknownWord>>(&self, name: &'static str) -> Result<T, StoreError> {
+        let text: String = self.get(name)?;
+        text.parse().map_err(unreadable)
+    }
+
+    fn maybe_word<T: FromStr<Err = UnknownWord>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get(name)?;
+        text.map(|text| text.parse().map_err(unreadable))
+            .transpose()
+    }
+
+    fn json(&self, name: &'static str) -> Result<Option<serde_json::Value>, StoreError> {
+        let text: Option<String> = self.get(name)?;
+        let parse = |text: String| {
+            serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what: name, text })
+        };
+        text.map(parse).transpose()
+    }
+
+    fn cause(&self) -> Result<Cause, StoreError> {
+        Ok(Cause {
+            fingerprint: self.get("fingerprint")?,
+            starts_at: self.time("starts_at")?,
+        })
+    }
+}
+
+fn unreadable(word: UnknownWord) -> StoreError {
+    StoreError::Unreadable {
+        what: word.what,
+        text: word.text,
+    }
+}
+
+pub(crate) fn action(row: &SqliteRow) -> Result<Action, StoreError> {
+    let row = Columns(row);
+    Ok(Action {
+        id: row.word("id")?,
+        workload: row.get("workload")?,
+        state: row.word("state")?,
+        mode: row.word("mode")?,
+        cause: row.cause()?,
+        plan: row.json("plan")?,
+        pre_image: row.json("pre_image")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        applied_at: row.maybe_time("applied_at")?,
+        deadline: row.maybe_time("deadline")?,
+        reason: row.get("reason")?,
+    })
+}
+
+pub(crate) fn transition(row: &SqliteRow) -> Result<Transition, StoreError> {
+    let row = Columns(row);
+    Ok(Transition {
+        seq: row.get("seq")?,
+        from: row.maybe_word("from_state")?,
+        to: row.word("to_state")?,
+        at: row.time("at")?,
+        actor: row.get("actor")?,
+        reason: row.get("reason")?,
+    })
+}
+
+pub(crate) fn delivery(row: &SqliteRow) -> Result<RecordedDelivery, StoreError> {
+    let row = Columns(row);
+    Ok(RecordedDelivery {
+        cause: row.cause()?,
+        status: row.word("status")?,
+        workload: row.get("workload")?,
+        received_at: row.time("received_at")?,
+        outcome: row.word("outcome")?,
+        reason: row.get("reason")?,
+        action: row.maybe_word("action")?,
+    })
+}

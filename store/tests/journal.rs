@@ -1,0 +1,441 @@
+//! The journal on a real file: what it promises, and what it refuses.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of tests may stop the test where it stands"
+)]
+
+use series::Timestamp;
+use std::{collections::BTreeSet, path::PathBuf};
+use store::{
+    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Journal, Mode,
+    Outcome, Proposal, State, StoreError,
+};
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn after(seconds: u64) -> Timestamp {
+    NOW + std::time::Duration::from_secs(seconds)
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/journal.db");
+    (folder, path)
+}
+
+async fn journal() -> (TempDir, Journal) {
+    let (folder, path) = folder();
+    (folder, Journal::open(&path).await.unwrap())
+}
+
+fn delivery(fingerprint: &str, status: AlertStatus) -> Delivery {
+    let cause = Cause {
+        fingerprint: fingerprint.to_owned(),
+        starts_at: NOW,
+    };
+    Delivery {
+        cause,
+        status,
+        received_at: NOW,
+    }
+}
+
+fn proposal(workload: &str) -> Proposal {
+    Proposal {
+        workload: workload.to_owned(),
+        mode: Mode::Auto,
+        deadline: after(60),
+        reason: "a breach is foreseen".to_owned(),
+        actor: "receiver".to_owned(),
+    }
+}
+
+async fn fire(journal: &Journal, fingerprint: &str, workload: &str) -> Accepted {
+    let firing = delivery(fingerprint, AlertStatus::Firing);
+    journal.accept(&firing, &proposal(workload)).await.unwrap()
+}
+
+async fn resolve(journal: &Journal, fingerprint: &str) -> Outcome {
+    let end = delivery(fingerprint, AlertStatus::Resolved);
+    let accepted = journal
+        .accept_resolved(&end, Some("shop"), "receiver")
+        .await;
+    accepted.unwrap().delivery().outcome
+}
+
+async fn propose(journal: &Journal, workload: &str) -> ActionId {
+    let accepted = fire(journal, workload, workload).await;
+    assert_eq!(accepted.delivery().outcome, Outcome::Acted);
+    accepted.delivery().action.unwrap()
+}
+
+fn change(to: State) -> Change {
+    Change {
+        to,
+        at: after(1),
+        actor: "test".to_owned(),
+        reason: format!("on to {to}"),
+        deadline: Some(after(90)),
+        plan: None,
+        pre_image: None,
+    }
+}
+
+async fn walk(journal: &Journal, id: ActionId, states: &[State]) -> Action {
+    let (mut action, _) = journal.action(id).await.unwrap();
+    for to in states {
+        action = journal
+            .transition(id, action.state, &change(*to))
+            .await
+            .unwrap();
+    }
+    action
+}
+
+#[tokio::test]
+async fn a_transition_happens_only_from_the_state_that_was_seen() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let plan = serde_json::json!({"replicas": 7});
+    let planned = Change {
+        plan: Some(plan.clone()),
+        ..change(State::Grace)
+    };
+    let action = journal
+        .transition(id, State::Proposed, &planned)
+        .await
+        .unwrap();
+    assert_eq!(
+        (action.state, action.deadline),
+        (State::Grace, Some(after(90)))
+    );
+
+    let late = journal
+        .transition(id, State::Proposed, &change(State::Expired))
+        .await;
+    assert_eq!(
+        late.unwrap_err().to_string(),
+        format!("action {id} is grace, not proposed")
+    );
+    let (action, history) = journal.action(id).await.unwrap();
+    assert_eq!((action.state, action.plan), (State::Grace, Some(plan)));
+    let states: Vec<_> = history.iter().map(|line| (line.from, line.to)).collect();
+    assert_eq!(
+        states,
+        [
+            (None, State::Proposed),
+            (Some(State::Proposed), State::Grace)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_action_is_not_found() {
+    let (_folder, journal) = journal().await;
+    let id = ActionId::new(NOW);
+    let moved = journal
+        .transition(id, State::Grace, &change(State::Applying))
+        .await;
+    assert!(matches!(moved, Err(StoreError::NotFound(got)) if got == id));
+    assert!(matches!(
+        journal.action(id).await,
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_alerts_at_once_one_begins_the_action_and_the_others_join() {
+    let (_folder, journal) = journal().await;
+    let tasks: Vec<_> = (0..40)
+        .map(|idx| {
+            let journal = journal.clone();
+            // Every fingerprint comes twice, as from a highly available pair.
+            tokio::spawn(async move { fire(&journal, &format!("f{}", idx / 2), "shop").await })
+        })
+        .collect();
+    let (mut outcomes, mut actions, mut duplicates) = (Vec::new(), BTreeSet::new(), 0);
+    for task in tasks {
+        let accepted = task.await.unwrap();
+        actions.extend(accepted.delivery().action);
+        match accepted {
+            Accepted::New(delivery) => outcomes.push(delivery.outcome),
+            Accepted::Duplicate(_) => duplicates += 1,
+        }
+    }
+    let acted = outcomes.iter().filter(|o| **o == Outcome::Acted).count();
+    let joined = outcomes.iter().filter(|o| **o == Outcome::Joined).count();
+    assert_eq!((acted, joined, duplicates, actions.len()), (1, 19, 20, 1));
+    assert_eq!(journal.open_actions().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_writers_one_wins_the_swap() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let journal = journal.clone();
+            tokio::spawn(async move {
+                let change = change(State::Grace);
+                journal
+                    .transition(id, State::Proposed, &change)
+                    .await
+                    .is_ok()
+            })
+        })
+        .collect();
+    let mut n_winners = 0;
+    for task in tasks {
+        n_winners += usize::from(task.await.unwrap());
+    }
+    assert_eq!(n_winners, 1);
+}
+
+#[tokio::test]
+async fn the_end_of_the_last_alert_supersedes_what_has_had_no_effect() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    assert_eq!(
+        fire(&journal, "other", "shop").await.delivery().outcome,
+        Outcome::Joined
+    );
+    assert_eq!(resolve(&journal, "shop").await, Outcome::Resolved);
+    assert_eq!(journal.firing(id).await.unwrap(), 1);
+    assert_eq!(resolve(&journal, "other").await, Outcome::Superseded);
+    let (action, history) = journal.action(id).await.unwrap();
+    assert_eq!(action.state, State::Superseded);
+    assert_eq!(
+        history.last().unwrap().reason,
+        "the alert resolved before anything was done"
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_an_alert_leaves_an_effect_alone() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    walk(&journal, id, &[State::Grace, State::Applying]).await;
+    assert_eq!(resolve(&journal, "shop").await, Outcome::Resolved);
+    let (action, _) = journal.action(id).await.unwrap();
+    assert_eq!(action.state, State::Applying);
+}
+
+#[tokio::test]
+async fn a_beginning_heard_after_its_end_is_ignored() {
+    let (_folder, journal) = journal().await;
+    assert_eq!(resolve(&journal, "shop").await, Outcome::Resolved);
+    let late = fire(&journal, "shop", "shop").await;
+    assert_eq!(late.delivery().outcome, Outcome::Ignored);
+    assert_eq!(journal.open_actions().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
+    let (_folder, journal) = journal().await;
+    let firing = delivery("shop", AlertStatus::Firing);
+    let defer = journal.accept_without_action(&firing, Some("shop"), Outcome::Deferred, "cooling");
+    assert_eq!(defer.await.unwrap().delivery().reason, "cooling");
+    assert_eq!(journal.deferred(NOW, 10).await.unwrap().len(), 1);
+    assert_eq!(journal.deferred(after(1), 10).await.unwrap(), []);
+    let taken = fire(&journal, "shop", "shop").await;
+    assert_eq!(taken.delivery().outcome, Outcome::Acted);
+    assert_eq!(journal.deferred(NOW, 10).await.unwrap(), []);
+
+    let stray = delivery("stray", AlertStatus::Firing);
+    let note = journal.accept_without_action(&stray, None, Outcome::Unmatched, "no workload");
+    note.await.unwrap();
+    let again = fire(&journal, "stray", "shop").await;
+    assert!(matches!(again, Accepted::Duplicate(d) if d.outcome == Outcome::Unmatched));
+}
+
+#[tokio::test]
+async fn a_workload_that_is_busy_again_keeps_a_finished_action_closed() {
+    let (_folder, journal) = journal().await;
+    let first = propose(&journal, "shop").await;
+    let path = [
+        State::Grace,
+        State::Applying,
+        State::Verifying,
+        State::Succeeded,
+    ];
+    walk(&journal, first, &path).await;
+    fire(&journal, "second", "shop").await;
+    let reopened = journal
+        .transition(first, State::Succeeded, &change(State::RollingBack))
+        .await;
+    assert_eq!(
+        reopened.unwrap_err().to_string(),
+        "workload shop already has an open action"
+    );
+}
+
+#[tokio::test]
+async fn only_actions_with_an_effect_count_for_cool_downs_and_rates() {
+    let (_folder, journal) = journal().await;
+    let rejected = propose(&journal, "shop").await;
+    walk(&journal, rejected, &[State::Rejected]).await;
+    assert_eq!(journal.last_finished("shop").await.unwrap(), None);
+    assert_eq!(journal.count_since(NOW).await.unwrap(), 0);
+
+    let accepted = fire(&journal, "again", "shop").await;
+    let applied = accepted.delivery().action.unwrap();
+    walk(&journal, applied, &[State::Grace, State::Applying]).await;
+    assert_eq!(
+        journal.last_finished("shop").await.unwrap(),
+        None,
+        "it still runs"
+    );
+    walk(&journal, applied, &[State::Failed]).await;
+    let last = journal.last_finished("shop").await.unwrap().unwrap();
+    assert_eq!((last.id, last.applied_at), (applied, Some(after(1))));
+    assert_eq!(journal.count_since(after(1)).await.unwrap(), 1);
+    assert_eq!(journal.count_since(after(2)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn actions_are_listed_newest_first_and_filtered() {
+    let (_folder, journal) = journal().await;
+    let shop = propose(&journal, "shop").await;
+    walk(&journal, shop, &[State::Rejected]).await;
+    let search = propose(&journal, "search").await;
+    let list = async |workload: Option<&str>, state, limit| {
+        let filter = ActionFilter {
+            workload: workload.map(str::to_owned),
+            state,
+        };
+        let actions = journal.actions(&filter, limit).await.unwrap();
+        actions.iter().map(|a| a.id).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(list(None, None, 10).await, BTreeSet::from([shop, search]));
+    assert_eq!(list(None, None, 1).await.len(), 1);
+    assert_eq!(
+        list(Some("search"), None, 10).await,
+        BTreeSet::from([search])
+    );
+    assert_eq!(
+        list(None, Some(State::Rejected), 10).await,
+        BTreeSet::from([shop])
+    );
+    assert_eq!(journal.deliveries(10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn history_can_be_neither_changed_nor_deleted() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    propose(&journal, "shop").await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for sql in [
+        "UPDATE transitions SET actor = 'x'",
+        "DELETE FROM transitions",
+    ] {
+        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+    raw.close().await;
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_reopening() {
+    let (_guard, path) = folder();
+    let id = {
+        let journal = Journal::open(&path).await.unwrap();
+        let id = propose(&journal, "shop").await;
+        let noted = Change {
+            pre_image: Some(serde_json::json!({"replicas": 4})),
+            ..change(State::Applying)
+        };
+        walk(&journal, id, &[State::Grace]).await;
+        journal.transition(id, State::Grace, &noted).await.unwrap();
+        id
+    };
+    let journal = Journal::open(&path).await.unwrap();
+    let (action, history) = journal.action(id).await.unwrap();
+    assert_eq!((action.state, history.len()), (State::Applying, 3));
+    assert_eq!(action.pre_image, Some(serde_json::json!({"replicas": 4})));
+    let again = fire(&journal, "shop", "shop").await;
+    assert!(matches!(again, Accepted::Duplicate(d) if d.action == Some(id)));
+}
+
+/// The error and its causes, as the program prints them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_journal_is_refused_with_a_sentence() {
+    let (_guard, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(
+        &path,
+        "not a database, but long enough to look like one ".repeat(40),
+    )
+    .unwrap();
+    let error = Journal::open(&path).await.unwrap_err();
+    let words = chain(&error);
+    assert!(words.starts_with("cannot open the journal "), "{words}");
+    assert!(words.contains("file is not a database"), "{words}");
+}
+
+#[tokio::test]
+async fn damaged_pages_are_found_when_the_file_is_opened() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    for idx in 0..50 {
+        propose(&journal, &format!("workload-{idx}")).await;
+    }
+    journal.close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[4096..middle] {
+        *byte = 0xa5;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let words = chain(&Journal::open(&path).await.unwrap_err());
+    assert!(
+        words.contains("damaged") || words.contains("malformed"),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn the_file_of_another_program_or_a_newer_version_is_left_alone() {
+    let (_guard, path) = folder();
+    let execute = async |sql: &'static str| {
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::raw_sql(sql).execute(&raw).await.unwrap();
+        raw.close().await;
+    };
+    execute("CREATE TABLE theirs (x)").await;
+    let words = chain(&Journal::open(&path).await.unwrap_err());
+    assert!(words.contains("another program"), "{words}");
+    std::fs::remove_file(&path).unwrap();
+
+    Journal::open(&path).await.unwrap().close().await;
+    execute("PRAGMA user_version = 99").await;
+    let words = chain(&Journal::open(&path).await.unwrap_err());
+    assert!(words.contains("schema version 99"), "{words}");
+}
+
+#[tokio::test]
+async fn an_action_is_shown_with_readable_times_and_states() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let (action, _) = journal.action(id).await.unwrap();
+    let json = serde_json::to_value(&action).unwrap();
+    assert_eq!(json["id"], id.to_string());
+    assert_eq!(json["state"], "proposed");
+    assert_eq!(json["created_at"], "2027-01-15T08:00:00Z");
+    assert_eq!(json["applied_at"], serde_json::Value::Null);
+}
