@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_path_that_never_missed_is_not_clipped_to_nothing() {
-        let limits = Correction::candidates(0.0).into_iter().map(|c| c.limit);
-        assert_eq!(limits.fold(f64::INFINITY, f64::min), f64::INFINITY);
+        let candidates = Correction::candidates(0.0);
+        assert!(!candidates.is_empty());
+        assert!(candidates.iter().all(|c| c.limit.is_infinite()));
     }
 }

@@ -1,4 +1,4 @@
-//! The path that augurs foresees: MSTL seasons on an AutoETS trend.
+//! The path that augurs foresees: MSTL seasons on an `AutoETS` trend.
 
 use crate::{gaps, trend::BlockTrend};
 use augurs::{

@@ -3,6 +3,9 @@
 use crate::Bounds;
 use series::Quantile;
 
+/// One value per entry of [`Distribution::LEVELS`].
+pub(crate) type Quantiles = [f64; Distribution::LEVELS.len()];
+
 /// A distribution given by its quantiles at fixed levels; between them it is linear, outside it stops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
@@ -54,8 +57,8 @@ impl Distribution {
 /// than one step is answered as one step ahead.
 pub(crate) fn interpolate(
     (whole, part): (usize, f64),
-    at: impl Fn(usize) -> [f64; 13],
-) -> [f64; 13] {
+    at: impl Fn(usize) -> Quantiles,
+) -> Quantiles {
     if whole == 0 || part <= 0.0 {
         return at(whole.max(1));
     }
@@ -103,7 +106,11 @@ mod tests {
         let mut values = spread(1.0);
         values.reverse();
         let distribution = Distribution::new(values, Bounds::UNLIMITED);
-        assert_eq!(distribution.values(), &spread(1.0));
+        assert_eq!(
+            distribution,
+            Distribution::new(spread(1.0), Bounds::UNLIMITED)
+        );
+        check(&distribution, 0.1, 0.1);
     }
 
     #[test]

@@ -15,12 +15,12 @@ pub(crate) fn fill(values: &[f64], seasons: &[usize]) -> Vec<f64> {
     while let Some(offset) = values[start..].iter().position(|v| v.is_nan()) {
         let from = start + offset;
         let length = values[from..].iter().take_while(|v| v.is_nan()).count();
-        for idx in from..from + length {
+        for (idx, cell) in filled.iter_mut().enumerate().skip(from).take(length) {
             let inside = from > 0 && from + length < values.len();
             let by_season = (length > MAX_BRIDGED || !inside)
                 .then(|| seasonal(values, idx, seasons))
                 .flatten();
-            filled[idx] = by_season.unwrap_or_else(|| bridge(values, from, length, idx));
+            *cell = by_season.unwrap_or_else(|| bridge(values, from, length, idx));
         }
         start = from + length;
     }

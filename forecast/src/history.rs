@@ -151,7 +151,7 @@ mod tests {
     use std::time::Duration;
 
     fn step() -> Step {
-        Step::new(Duration::from_secs(60)).unwrap()
+        Step::new(Duration::from_mins(1)).unwrap()
     }
 
     fn samples(of: &[(i64, f64)]) -> Vec<Sample> {

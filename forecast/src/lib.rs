@@ -12,6 +12,7 @@ mod gaps;
 mod history;
 mod model;
 mod mstl;
+mod plan;
 mod replay;
 mod scale;
 mod seasonal_naive;

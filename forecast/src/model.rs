@@ -40,10 +40,10 @@ pub trait Fitted: Send + Sync {
 /// Which model forecasts a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ModelKind {
-    /// MSTL with an AutoETS trend where there is history enough, the seasonal naive model elsewhere.
+    /// MSTL with an `AutoETS` trend where there is history enough, the seasonal naive model elsewhere.
     #[default]
     Auto,
-    /// MSTL with an AutoETS trend, from augurs; the trend alone where the series has no season.
+    /// MSTL with an `AutoETS` trend, from augurs; the trend alone where the series has no season.
     Mstl,
     /// The value one season ago; the last value where there is no season.
     SeasonalNaive,

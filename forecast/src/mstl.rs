@@ -1,11 +1,12 @@
-//! MSTL with an AutoETS trend, corrected by its latest misses, with replayed errors as quantiles.
+//! MSTL with an `AutoETS` trend, corrected by its latest misses, with replayed errors as quantiles.
 
 use crate::{
     Bounds, Distribution, FitError, Fitted, History, Settings, UpdateError,
     correction::Level,
     decomposition::{self, Path},
-    distribution::interpolate,
+    distribution::{Quantiles, interpolate},
     fence::Fence,
+    plan::warm_up,
     replay::{self, Calibrated},
     seasons,
 };
@@ -35,14 +36,14 @@ pub(crate) struct Mstl {
 /// Fewer samples than these carry no trend; the seasonal naive model needs less.
 const MIN_SAMPLES: usize = 60;
 
-/// A path is foreseen anew after this many steps at the earliest: a fit takes about 10 ms on three weeks of
-/// minutes, and the correction bridges an hour well.
+/// A path is foreseen anew after this many steps at the earliest: a fit takes 45 ms on three weeks of minutes,
+/// and the correction bridges an hour well.
 const MIN_REFIT_STEPS: usize = 60;
 
 /// ... and after this part of the shortest season, so that a long season's fit is not repeated for nothing.
 const REFITS_PER_SEASON: usize = 24;
 
-/// Refits between two calibrations: a calibration costs some fifteen fits, and errors change their size slowly.
+/// Refits between two calibrations: a calibration costs fourteen fits, and errors change their size slowly.
 const REFITS_PER_CALIBRATION: usize = 24;
 
 impl Mstl {
@@ -50,13 +51,7 @@ impl Mstl {
     pub(crate) fn fit(history: &History, settings: &Settings) -> Result<Self, FitError> {
         let (values, got) = (history.values(), history.n_finite());
         let seasons = seasons::lengths(history, settings.seasons.as_deref());
-        let wanted = settings.seasons.as_deref().unwrap_or_default();
-        let wanted = seasons::steps_of(wanted, history.step()).first().copied();
-        let need = seasons.first().copied().or(wanted).unwrap_or(0);
-        let need = need
-            .saturating_mul(2)
-            .max(MIN_SAMPLES)
-            .max(values.len() / 2);
+        let need = required(history, settings, &seasons);
         if got < need {
             return Err(FitError::NotEnoughHistory { got, need });
         }
@@ -94,14 +89,17 @@ impl Mstl {
         if self.recent.n_finite() < MIN_SAMPLES.max(values.len() / 2) {
             return;
         }
-        if self.since_calibration >= REFITS_PER_CALIBRATION * refit_after
-            && let Ok(calibrated) = replay::calibrate(values, &self.seasons, self.reach)
-        {
-            self.calibrated = calibrated;
-            self.since_calibration = 0;
-        }
-        if let Ok(path) = foresee(values, &self.seasons, &self.calibrated, self.reach) {
-            self.path = path;
+        let due = self.since_calibration >= REFITS_PER_CALIBRATION * refit_after;
+        let calibrated = if due {
+            replay::calibrate(values, &self.seasons, self.reach)
+        } else {
+            Ok(self.calibrated.clone())
+        };
+        let Ok(calibrated) = calibrated else { return };
+        // A path is on the scale that its calibration chose; the two change together or not at all.
+        if let Ok(path) = foresee(values, &self.seasons, &calibrated, self.reach) {
+            (self.path, self.calibrated) = (path, calibrated);
+            self.since_calibration = if due { 0 } else { self.since_calibration };
             self.warm_up();
         }
     }
@@ -109,7 +107,7 @@ impl Mstl {
     /// Lets a new path show its misses on the samples that were kept from it.
     fn warm_up(&mut self) {
         let values = self.recent.values();
-        self.age = replay::warm_up(values.len());
+        self.age = warm_up(values.len());
         self.level = Level::default();
         let kept = &values[values.len() - self.age..];
         for (ahead, value) in (1..).zip(kept) {
@@ -119,7 +117,7 @@ impl Mstl {
     }
 
     /// The quantiles some whole steps ahead, at least one.
-    fn quantiles(&self, ahead: usize) -> [f64; 13] {
+    fn quantiles(&self, ahead: usize) -> Quantiles {
         let Calibrated {
             scale,
             correction,
@@ -142,6 +140,16 @@ fn phase(values: &[f64]) -> usize {
     usize::try_from(mixed >> 32).unwrap_or(0)
 }
 
+/// The finite samples that a fit needs: the shortest usable season twice, or the shortest wanted where none is
+/// usable; and never more gaps than samples.
+fn required(history: &History, settings: &Settings, seasons: &[usize]) -> usize {
+    let wanted = settings.seasons.as_deref().unwrap_or_default();
+    let wanted = seasons::steps_of(wanted, history.step());
+    let shortest = seasons.first().or(wanted.first()).copied().unwrap_or(0);
+    let half = history.values().len() / 2;
+    shortest.saturating_mul(2).max(MIN_SAMPLES).max(half)
+}
+
 /// The path from where the warm-up starts up to the furthest horizon asked for before the next refit.
 fn foresee(
     values: &[f64],
@@ -149,12 +157,12 @@ fn foresee(
     calibrated: &Calibrated,
     reach: usize,
 ) -> Result<Path, FitError> {
-    let warm_up = replay::warm_up(values.len());
-    let scaled: Vec<f64> = values[..values.len() - warm_up]
+    let kept = warm_up(values.len());
+    let scaled: Vec<f64> = values[..values.len() - kept]
         .iter()
         .map(|v| calibrated.scale.forward(*v))
         .collect();
-    let length = warm_up + Mstl::refit_after(seasons) + reach + 1;
+    let length = kept + Mstl::refit_after(seasons) + reach + 1;
     decomposition::foresee(&scaled, seasons, length).map_err(FitError::Decomposition)
 }
 

@@ -2,9 +2,11 @@
 
 use crate::{
     FitError,
-    calibration::{Spreads, knots},
+    calibration::Spreads,
     correction::{Correction, Level},
     decomposition::{self, Path},
+    distribution::Quantiles,
+    plan::Plan,
     scale::Scale,
     statistics::{mean, quantile_of},
 };
@@ -20,9 +22,6 @@ pub(crate) struct Calibrated {
 /// A logarithm is preferred to the plain values when its loss is smaller by this factor: the choice should not
 /// flicker from one calibration to the next.
 const CLEARLY_BETTER: f64 = 0.98;
-
-/// Errors that a quantile is learned from, at most; neighbours in time hardly add to it.
-const MAX_ERRORS: usize = 4_096;
 
 /// Replays a history (NaN is a gap) from several origins and settles on what would have been best there.
 pub(crate) fn calibrate(
@@ -53,58 +52,6 @@ pub(crate) fn calibrate(
     }
     best.map(|(_, calibrated)| calibrated)
         .ok_or_else(|| FitError::Decomposition("no scale suits the values".to_owned()))
-}
-
-/// Samples kept from each fit, on which a new path shows its first misses before it speaks: a twentieth of an
-/// hour-long trend's worth at one minute, and little of a short history.
-pub(crate) fn warm_up(n_samples: usize) -> usize {
-    (n_samples / 50).min(30)
-}
-
-/// Where the replay starts from and how far it goes.
-#[derive(Debug)]
-struct Plan {
-    /// Past origins as indices of the first sample not seen, oldest first.
-    origins: Vec<usize>,
-    /// Steps replayed from each origin.
-    length: usize,
-    warm_up: usize,
-    knots: Vec<usize>,
-    /// Steps between two forecasts that are judged.
-    stride: usize,
-}
-
-/// Past origins, at most: a week of days. Each costs a fit.
-const MAX_ORIGINS: usize = 7;
-
-/// A replay shorter than this is not worth its fit.
-const MIN_LENGTH: usize = 30;
-
-impl Plan {
-    /// The replay covers the end of the history, one shortest season from each origin where possible, so that
-    /// every phase is seen; the first origin still knows the longest season twice, or half of the history.
-    fn new(n_samples: usize, seasons: &[usize], reach: usize) -> Self {
-        let spare = n_samples - 2 * seasons.last().copied().unwrap_or(0).min(n_samples / 2);
-        let room = if spare < n_samples / 5 {
-            n_samples / 3
-        } else {
-            spare.min(n_samples / 2)
-        };
-        let shortest = seasons.first().copied().unwrap_or(n_samples);
-        let span = room.min(MAX_ORIGINS * shortest.max(2 * MIN_LENGTH));
-        let n_origins = (span / MIN_LENGTH).clamp(1, MAX_ORIGINS);
-        let length = span / n_origins;
-        Self {
-            origins: (1..=n_origins)
-                .rev()
-                .map(|n| n_samples - n * length)
-                .collect(),
-            length,
-            warm_up: warm_up(n_samples),
-            knots: knots(reach),
-            stride: (span / MAX_ERRORS).max(1),
-        }
-    }
 }
 
 /// The misses of the paths foreseen from each past origin.
@@ -237,7 +184,7 @@ impl<'a> Replay<'a> {
 }
 
 /// The mean pinball loss over the levels of a distribution.
-fn pinball(quantiles: &[f64; 13], actual: f64) -> f64 {
+fn pinball(quantiles: &Quantiles, actual: f64) -> f64 {
     let levels = crate::Distribution::LEVELS.iter();
     mean(levels.zip(quantiles).map(|(level, quantile)| {
         let miss = actual - quantile;
@@ -253,26 +200,6 @@ fn geometric_mean(means: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn three_weeks_of_minutes_are_replayed_day_by_day() {
-        let plan = Plan::new(30_240, &[1_440, 10_080], 60);
-        assert_eq!(plan.length, 1_440);
-        assert_eq!(plan.origins[0], 30_240 - 7 * 1_440);
-        assert_eq!(plan.origins.len(), 7);
-    }
-
-    #[test]
-    fn every_plan_stays_inside_the_history() {
-        for n_samples in [2, 10, 60, 100, 1_000, 4_032, 200_000] {
-            for seasons in [&[][..], &[2], &[24], &[288, 2_016], &[100_000]] {
-                let plan = Plan::new(n_samples, seasons, 5);
-                for origin in &plan.origins {
-                    assert!(*origin >= n_samples / 2 && origin + plan.length <= n_samples);
-                }
-            }
-        }
-    }
 
     #[test]
     fn multiplicative_noise_and_growth_are_replayed_best_as_logarithms() {

@@ -3,7 +3,7 @@
 use crate::{
     Bounds, Distribution, FitError, Fitted, History, Settings, UpdateError,
     calibration::{MIN_ERRORS, Spreads, knots},
-    distribution::interpolate,
+    distribution::{Quantiles, interpolate},
     fence::Fence,
     scale::Scale,
     seasons,
@@ -76,7 +76,7 @@ impl SeasonalNaive {
     }
 
     /// The quantiles some whole steps ahead, at least one.
-    fn quantiles(&self, ahead: usize) -> [f64; 13] {
+    fn quantiles(&self, ahead: usize) -> Quantiles {
         let foreseen = self.rule.foresee(self.recent.values(), ahead);
         let scaled = self.scale.forward(foreseen);
         let value = |offset| self.fence.clamp(self.scale.inverse(scaled + offset));

@@ -5,17 +5,17 @@ use augurs::seasons::{Detector, PeriodogramDetector};
 use series::Step;
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Parts of a day in which machines repeat themselves.
 const PARTS_OF_A_DAY: [Duration; 5] = [
     HOUR,
-    Duration::from_secs(4 * 3_600),
-    Duration::from_secs(6 * 3_600),
-    Duration::from_secs(8 * 3_600),
-    Duration::from_secs(12 * 3_600),
+    Duration::from_hours(4),
+    Duration::from_hours(6),
+    Duration::from_hours(8),
+    Duration::from_hours(12),
 ];
 
 /// The most seasons that a model is given; every one costs a smoothing of the whole history at each fit.
@@ -158,7 +158,7 @@ mod tests {
     fn noise(i: usize) -> f64 {
         let mixed = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed >> 40) as f64 / (1 << 24) as f64 - 0.5
+        (mixed >> 40) as f64 / f64::from(1 << 24) - 0.5
     }
 
     fn wave(i: usize, period: f64) -> f64 {
@@ -167,7 +167,7 @@ mod tests {
 
     #[track_caller]
     fn check(n: usize, minutes: u64, value: impl Fn(usize) -> f64, expect: &[usize]) {
-        let step = Step::new(Duration::from_secs(60 * minutes)).unwrap();
+        let step = Step::new(Duration::from_mins(minutes)).unwrap();
         let samples: Vec<Sample> = (0..n)
             .map(|i| Sample {
                 at: Timestamp::default() + step.get() * u32::try_from(i).unwrap(),

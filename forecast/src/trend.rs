@@ -1,4 +1,4 @@
-//! The trend of a deseasonalised series: AutoETS on means of blocks.
+//! The trend of a deseasonalised series: `AutoETS` on means of blocks.
 
 use augurs::{
     Fit, Forecast, Predict,
@@ -7,12 +7,12 @@ use augurs::{
 };
 use std::{borrow::Cow, error::Error};
 
-/// An AutoETS trend fitted to means of blocks. AutoETS runs through its data some thousand times, and noise from
+/// An `AutoETS` trend fitted to means of blocks. `AutoETS` runs through its data some thousand times, and noise from
 /// one minute to the next says nothing about a trend: on three weeks of minutes, blocks take a hundredth of the time.
 #[derive(Debug)]
 pub(crate) struct BlockTrend;
 
-/// The most blocks that AutoETS is given.
+/// The most blocks that `AutoETS` is given.
 const MAX_BLOCKS: usize = 256;
 
 /// Fewer blocks than these carry no trend that would be worth extrapolating.
@@ -48,7 +48,7 @@ impl TrendModel for BlockTrend {
     }
 }
 
-/// AutoETS without seasons and with additive errors; none where the means do not move, which it cannot take.
+/// `AutoETS` without seasons and with additive errors; none where the means do not move, which it cannot take.
 fn fit_ets(means: &[f64]) -> Result<Option<FittedAutoETS>, Failure> {
     let moves = means.iter().any(|m| (m - means[0]).abs() > ROUNDING);
     if means.len() < MIN_BLOCKS || !moves {

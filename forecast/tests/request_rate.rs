@@ -1,5 +1,7 @@
 //! Three weeks of a request rate with a steep ramp once a day, minute by minute: the history, and the days after.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod support;
 
 use forecast::{Bounds, Distribution, Fitted, History, ModelKind, Settings, fit};
@@ -18,7 +20,7 @@ fn fitted(values: &[f64], model: ModelKind) -> Box<dyn Fitted> {
             lower: 0.0,
             upper: f64::INFINITY,
         },
-        max_horizon: Duration::from_secs(3_600),
+        max_horizon: Duration::from_hours(1),
     };
     fit(&history, &settings).unwrap()
 }
@@ -29,9 +31,8 @@ fn quantile(distribution: &Distribution, level: f64) -> f64 {
 
 /// The model after the minutes from the end of the three weeks up to `until`, which it has not seen.
 fn live(model: &mut dyn Fitted, values: &[f64], until: usize) {
-    for idx in THREE_WEEKS..until {
-        let value = values[idx];
-        let at = time(idx);
+    for (idx, value) in values.iter().enumerate().take(until).skip(THREE_WEEKS) {
+        let (at, value) = (time(idx), *value);
         model.update(Sample { at, value }).unwrap();
     }
 }
@@ -132,14 +133,14 @@ fn a_doubled_load_is_believed_within_a_quarter_of_an_hour() {
         *value *= 2.0;
     }
     let mut model = fitted(&values[..THREE_WEEKS], ModelKind::Auto);
-    for next in THREE_WEEKS..until {
+    for (next, value) in values.iter().enumerate().take(until).skip(THREE_WEEKS) {
         // Beyond the first quarter of an hour, and across the refits on a history that now has a step in it.
         if next >= THREE_WEEKS + 25 {
             let foreseen = quantile(&model.predict(time(next + 4)), 0.5);
             let relative = foreseen / (2.0 * expected_rate(next + 4));
             assert!((relative - 1.0).abs() < 0.15, "{next}: {relative}");
         }
-        let (at, value) = (time(next), values[next]);
+        let (at, value) = (time(next), *value);
         model.update(Sample { at, value }).unwrap();
     }
 }

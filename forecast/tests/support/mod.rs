@@ -4,24 +4,24 @@ use series::{Sample, Step, Timestamp};
 use std::time::Duration;
 
 /// Minutes in a day.
-pub const DAY: usize = 1_440;
+pub(crate) const DAY: usize = 1_440;
 
 /// The minute of the day at which the load starts to triple, within three minutes, for twenty.
-pub const RAMP: usize = 14 * 60;
+pub(crate) const RAMP: usize = 14 * 60;
 
 /// The grid of the series.
-pub fn minute() -> Step {
-    Step::new(Duration::from_secs(60)).unwrap()
+pub(crate) fn minute() -> Step {
+    Step::new(Duration::from_mins(1)).unwrap()
 }
 
 /// The time of a minute of the series; the first is a Monday's midnight.
-pub fn time(idx: usize) -> Timestamp {
+pub(crate) fn time(idx: usize) -> Timestamp {
     let monday = Timestamp::from_seconds(1_700_438_400);
-    monday + Duration::from_secs(60) * u32::try_from(idx).unwrap()
+    monday + Duration::from_mins(1) * u32::try_from(idx).unwrap()
 }
 
 /// Requests per second in each minute: a daily profile, weekends, growth, a steep daily ramp and noise.
-pub fn request_rate(n_minutes: usize, seed: u64) -> Vec<f64> {
+pub(crate) fn request_rate(n_minutes: usize, seed: u64) -> Vec<f64> {
     let mut noise = Noise(seed);
     (0..n_minutes)
         .map(|idx| expected_rate(idx) * (0.025 * noise.next()).exp())
@@ -29,7 +29,7 @@ pub fn request_rate(n_minutes: usize, seed: u64) -> Vec<f64> {
 }
 
 /// The request rate without its noise.
-pub fn expected_rate(idx: usize) -> f64 {
+pub(crate) fn expected_rate(idx: usize) -> f64 {
     let days = idx as f64 / DAY as f64;
     let profile = 1.0 - 0.45 * (std::f64::consts::TAU * (days - 0.1)).cos();
     let weekday = if (idx / DAY) % 7 < 5 { 1.0 } else { 0.75 };
@@ -45,7 +45,7 @@ fn ramp(minute: usize) -> f64 {
 }
 
 /// The samples of a series that starts at the first minute.
-pub fn samples(values: &[f64]) -> Vec<Sample> {
+pub(crate) fn samples(values: &[f64]) -> Vec<Sample> {
     let at = |(idx, value): (usize, &f64)| Sample {
         at: time(idx),
         value: *value,
@@ -54,11 +54,11 @@ pub fn samples(values: &[f64]) -> Vec<Sample> {
 }
 
 /// Standard normal numbers from a linear congruential generator (Knuth's MMIX constants).
-pub struct Noise(pub u64);
+struct Noise(u64);
 
 impl Noise {
     /// The next number, as good as normal: twelve uniform ones, added.
-    pub fn next(&mut self) -> f64 {
+    fn next(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 
