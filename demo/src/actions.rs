@@ -60,7 +60,9 @@ fn action(value: &Value) -> Action {
         workload: text(value, "workload"),
         state: text(value, "state").replace([' ', '-'], "_").to_lowercase(),
         reason: text(value, "reason"),
-        replicas: value.pointer("/plan/replicas").and_then(Value::as_u64),
+        replicas: ["/plan/target/replicas", "/plan/replicas"]
+            .iter()
+            .find_map(|path| value.pointer(path)?.as_u64()),
         transitions: steps.filter_map(transition).collect(),
     }
 }
@@ -91,7 +93,7 @@ mod tests {
 
     fn answer() -> Value {
         json!([{
-            "id": "a1", "workload": "checkout", "state": "rolled back", "plan": {"replicas": 6},
+            "id": "a1", "workload": "checkout", "state": "rolled back", "plan": {"target": {"replicas": 6}},
             "transitions": [
                 {"to": "proposed", "at": "2026-01-01T00:00:01.5Z", "reason": "because"},
                 {"to": "grace", "at": "nonsense"}

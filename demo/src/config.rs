@@ -22,7 +22,8 @@ pub fn fill(template: &str, places: &[(&str, String)]) -> anyhow::Result<String>
     for (name, value) in places {
         text = text.replace(&format!("@{name}@"), value);
     }
-    if let Some(line) = text.lines().find(|line| line.matches('@').count() > 1) {
+    let open = |line: &&str| !line.starts_with('#') && line.matches('@').count() > 1;
+    if let Some(line) = text.lines().find(open) {
         bail!(
             "a place in the configuration is not filled in: {}",
             line.trim()

@@ -12,8 +12,8 @@ pub const PEAK_TODAY: f64 = 432.0;
 const SALE: f64 = 3.0;
 /// From the opening until the plateau.
 pub const RAMP: Duration = Duration::from_secs(150);
-const HOLD: Duration = Duration::from_secs(20 * 60);
-const FALL: Duration = Duration::from_secs(15 * 60);
+const HOLD: Duration = Duration::from_mins(20);
+const FALL: Duration = Duration::from_mins(15);
 /// What each day adds to the day before.
 const GROWTH_PER_DAY: f64 = 1.015;
 /// Standard deviation of the noise, relative to the load, and the time it takes to change.
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn days_ago(days: u64) -> Timestamp {
-        OPENING + RAMP - Duration::from_secs(days * 86_400)
+        OPENING + RAMP - Duration::from_hours(24 * days)
     }
 
     #[track_caller]
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn weekends_are_quieter_and_nights_quieter_still() {
-        let noon = |days: u64| demand().expected(days_ago(days) - Duration::from_secs(6 * 3_600));
+        let noon = |days: u64| demand().expected(days_ago(days) - Duration::from_hours(6));
         assert!(noon(4) < 0.8 * noon(6), "Sunday against Friday");
-        let night = days_ago(1) - Duration::from_secs(13 * 3_600);
+        let night = days_ago(1) - Duration::from_hours(13);
         assert!(demand().expected(night) < 0.6 * noon(1));
     }
 

@@ -254,7 +254,7 @@ mod tests {
         ];
         let foreseen = first_foreseen(&forecasts, Some(&series(&[], &[400.0, 400.0]))).unwrap();
         assert_eq!(foreseen.at, Timestamp::from_seconds(1));
-        assert_eq!(foreseen.ahead, Duration::from_secs(300));
+        assert_eq!(foreseen.ahead, Duration::from_mins(5));
         assert_eq!(
             foreseen.quantiles,
             [(0.05, 350.0), (0.5, 370.0), (0.95, 450.0)]

@@ -193,7 +193,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn fleet() -> Fleet {
-        let before = OPENING - Duration::from_secs(60);
+        let before = OPENING - Duration::from_mins(1);
         Fleet::new(Demand::new(OPENING, 1), 4, before)
     }
 
@@ -251,9 +251,8 @@ mod tests {
         once.advance(once.now() + Duration::from_millis(199 * 150), SECOND);
         assert_eq!(often.now(), once.now());
         let totals = |fleet: &Fleet| {
-            fleet.services()[0].replicas()[0]
-                .readings()
-                .map(|r| r.value)
+            let replica = &fleet.services()[0].replicas()[0];
+            replica.readings().map(|reading| reading.value.to_bits())
         };
         assert_eq!(totals(&often), totals(&once));
     }

@@ -12,17 +12,20 @@ use std::{
     time::Duration,
 };
 
-const DAY: Duration = Duration::from_secs(86_400);
-const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
 /// How far the past reaches.
-pub const LENGTH: Duration = Duration::from_secs(21 * 86_400);
+pub const LENGTH: Duration = Duration::from_hours(21 * 24);
 /// The spacing of its samples.
-pub const RESOLUTION: Duration = Duration::from_secs(60);
+pub const RESOLUTION: Duration = Duration::from_mins(1);
+/// The last minutes are spaced as the living are scraped: `rate` would else take the change for a dip in the load.
+pub const RECENT: Duration = Duration::from_mins(10);
+const RECENT_RESOLUTION: Duration = Duration::from_secs(5);
 /// The step of the simulation; its queues are stable for any.
 const STEP: Duration = Duration::from_secs(10);
 /// Every Tuesday at ten the shop rolls out a new version, two days and eight hours before today's opening.
-const DEPLOY_BEFORE_OPENING: Duration = Duration::from_secs(2 * 86_400 + 8 * 3_600);
-const BETWEEN_RESTARTS: Duration = Duration::from_secs(120);
+const DEPLOY_BEFORE_OPENING: Duration = Duration::from_hours(2 * 24 + 8);
+const BETWEEN_RESTARTS: Duration = Duration::from_mins(2);
 /// Replicas until this week's rollout, and since: a saving that held on two quiet evenings.
 const REPLICAS_BEFORE: usize = 5;
 const REPLICAS_SINCE: usize = 4;
@@ -66,6 +69,16 @@ pub fn simulate(demand: Demand, end: Timestamp) -> (Fleet, History) {
         history.scrape(&fleet);
     }
     (fleet, history)
+}
+
+/// Takes the fleet on to `end`, and returns what Prometheus would have recorded in these minutes.
+pub fn simulate_recent(fleet: &mut Fleet, end: Timestamp) -> History {
+    let mut history = History { tracks: Vec::new() };
+    while fleet.now() + RECENT_RESOLUTION <= end {
+        fleet.advance(fleet.now() + RECENT_RESOLUTION, Duration::from_secs(1));
+        history.scrape(fleet);
+    }
+    history
 }
 
 fn happen(fleet: &mut Fleet, event: &Event) {
@@ -194,14 +207,21 @@ impl Track {
 mod tests {
     use super::*;
     use crate::fleet::MANAGED;
+    use std::sync::LazyLock;
 
     const OPENING: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-    fn past(seed: u64) -> (Fleet, History) {
+    fn simulated(seed: u64) -> (Fleet, History) {
         simulate(
             Demand::new(OPENING, seed),
             OPENING - Duration::from_secs(77),
         )
+    }
+
+    /// Made up once for all tests.
+    fn past() -> &'static (Fleet, History) {
+        static PAST: LazyLock<(Fleet, History)> = LazyLock::new(|| simulated(1));
+        &PAST
     }
 
     fn track<'a>(history: &'a History, instance: &str) -> &'a Track {
@@ -216,8 +236,8 @@ mod tests {
 
     #[test]
     fn counters_fall_only_where_the_process_started_anew() {
-        let (_, history) = past(1);
-        let track = track(&history, "checkout-2");
+        let history = &past().1;
+        let track = track(history, "checkout-2");
         let started = column(track, 2);
         let mut restarts = 0;
         for idx in (0..N_READINGS).filter(|idx| *idx != 1) {
@@ -236,8 +256,8 @@ mod tests {
 
     #[test]
     fn the_objective_was_kept_in_every_minute_until_now() {
-        let (_, history) = past(1);
-        let track = track(&history, "checkout-1");
+        let history = &past().1;
+        let track = track(history, "checkout-1");
         let (within, count) = (column(track, 8), column(track, 13));
         let mut worst = 1.0_f64;
         for n in 1..count.len() {
@@ -251,8 +271,8 @@ mod tests {
 
     #[test]
     fn yesterdays_peak_just_fitted() {
-        let (_, history) = past(1);
-        let track = track(&history, "checkout-1");
+        let history = &past().1;
+        let track = track(history, "checkout-1");
         let busy = column(track, 0);
         let yesterday = busy.len() - 1_440..;
         let busiest = busy[yesterday]
@@ -264,13 +284,13 @@ mod tests {
 
     #[test]
     fn the_living_go_on_where_the_past_ends() {
-        let (mut fleet, history) = past(1);
-        let last = |idx| *column(track(&history, "checkout-3"), idx).last().unwrap();
+        let (mut fleet, history) = (past().0.clone(), &past().1);
+        let last = |idx| *column(track(history, "checkout-3"), idx).last().unwrap();
         let now = |fleet: &Fleet, idx: usize| {
             fleet.service(MANAGED).unwrap().replicas()[2].readings()[idx].value
         };
         assert_eq!(
-            track(&history, "checkout-3").times.last(),
+            track(history, "checkout-3").times.last(),
             Some(&1_789_999_923)
         );
         assert!((now(&fleet, 13) - last(13)).abs() < 1e-9);
@@ -281,20 +301,59 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_text_and_another_seed_another() {
-        let text = |seed| {
-            let mut text = Vec::new();
-            past(seed).1.write(&mut text).unwrap();
-            text
+    fn the_same_seed_gives_the_same_past_and_another_seed_another() {
+        let same = |one: &History, other: &History| {
+            let pairs = one.tracks.iter().zip(&other.tracks);
+            let alike = |(one, other): (&Track, &Track)| {
+                one.labels == other.labels && one.times == other.times && one.values == other.values
+            };
+            one.tracks.len() == other.tracks.len() && pairs.into_iter().all(alike)
         };
-        let one = text(1);
-        assert!(one == text(1) && one != text(2));
-        assert!(one.ends_with(b"\n# EOF\n"));
+        assert!(same(&past().1, &simulated(1).1));
+        assert!(!same(&past().1, &simulated(2).1));
+    }
+
+    #[test]
+    fn series_are_written_whole_and_families_together() {
+        let reading = track(&past().1, "controller").readings[0];
+        let track = |instance: &str| Track {
+            labels: vec![("instance", instance.to_owned())],
+            readings: vec![reading],
+            times: vec![60, 120],
+            values: vec![5.0, 4.0],
+        };
+        let history = History {
+            tracks: vec![track("a"), track("b")],
+        };
+        let mut text = Vec::new();
+        history.write(&mut text).unwrap();
+        let (_, samples) = std::str::from_utf8(&text)
+            .unwrap()
+            .split_once("gauge\n")
+            .unwrap();
+        let series = |name| {
+            format!(
+                "service_replicas{{instance=\"{name}\"}} 5 60\nservice_replicas{{instance=\"{name}\"}} 4 120\n"
+            )
+        };
+        assert_eq!(samples, format!("{}{}# EOF\n", series("a"), series("b")));
+    }
+
+    #[test]
+    fn the_last_minutes_follow_in_the_rhythm_of_the_living() {
+        let mut fleet = past().0.clone();
+        let begin = fleet.now().as_millis() / 1_000;
+        let end = fleet.now() + Duration::from_secs(12);
+        let recent = simulate_recent(&mut fleet, end);
+        assert_eq!(track(&recent, "checkout-1").times, [begin + 5, begin + 10]);
+        let last = |history| *column(track(history, "checkout-1"), 13).last().unwrap();
+        let grown = last(&recent) - last(&past().1);
+        assert!((300.0..460.0).contains(&grown), "{grown}");
     }
 
     #[test]
     fn it_stays_small_enough_to_load_in_seconds() {
-        let (_, history) = past(1);
+        let history = &past().1;
         assert!((3_900_000..4_500_000).contains(&history.n_samples()));
     }
 }

@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Seconds from now until the sale opens
-    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 80)]
     opening_after: u64,
 }
 
@@ -168,7 +168,7 @@ fn addresses(stack: &Stack, opening: Timestamp) -> anyhow::Result<String> {
     let mut graph = stack.prometheus.url().join("graph")?;
     let curve =
         "service:http_requests:rate2m:forecast_curve{service=\"checkout\",source=\"foreshadow\"}";
-    let end = opening + Duration::from_secs(3_600);
+    let end = opening + Duration::from_hours(1);
     let end = jiff::Timestamp::from_millisecond(end.as_millis())?;
     graph.query_pairs_mut().extend_pairs([
         ("g0.expr", curve),

@@ -32,7 +32,7 @@ fn foreseen(evidence: &Evidence, paint: Paint) -> String {
     };
     let due = foreseen.at + foreseen.ahead;
     let what = format!(
-        "for {}: {} requests/s, with 90 % between {} and {};",
+        "for {}: {} requests/s, 90 % band {} to {};",
         clock_time(due),
         whole(foreseen.quantile(0.5)),
         whole(foreseen.quantile(0.05)),
@@ -98,7 +98,10 @@ fn action(evidence: &Evidence, paint: Paint) -> String {
     }
     let mut text = String::new();
     for action in &evidence.actions {
-        let what = format!("{} on {}, {}", action.id, action.workload, action.state);
+        let to = action
+            .replicas
+            .map_or_else(String::new, |n| format!(" to {n} replicas"));
+        let what = format!("{} {}{to}, {}", action.id, action.workload, action.state);
         text += &line(paint, "Action", action.begun(), &what);
         for step in &action.transitions {
             let lead = if step.reason.is_empty() { "" } else { ": " };
@@ -124,9 +127,15 @@ fn action(evidence: &Evidence, paint: Paint) -> String {
 
 fn lead_time(ready: Timestamp, breach: Timestamp) -> String {
     if ready <= breach {
-        format!(", {} before they were needed", minutes(breach.since(ready)))
+        format!(
+            ", {} before the breach without them",
+            minutes(breach.since(ready))
+        )
     } else {
-        format!(", {} too late", minutes(ready.since(breach)))
+        format!(
+            ", {} after the breach without them",
+            minutes(ready.since(breach))
+        )
     }
 }
 
@@ -141,7 +150,9 @@ fn objective(evidence: &Evidence, paint: Paint) -> String {
         row("worst 99 % quantile", &|outcome| {
             format!("{:.3} s", outcome.worst_p99)
         }),
-        row("time in breach", &|outcome| minutes(outcome.in_breach)),
+        row("time in breach, so far", &|outcome| {
+            minutes(outcome.in_breach)
+        }),
         row("requests", &|outcome| whole(outcome.requests)),
         row("of them slower than 0.5 s or failed", &|outcome| {
             whole(outcome.slow_or_failed)
@@ -158,4 +169,57 @@ fn objective(evidence: &Evidence, paint: Paint) -> String {
 
 fn table_row(title: &str, with: &str, without: &str) -> String {
     format!("  {title:<40}{with:>16}{without:>16}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{missing, tests::averted};
+
+    #[test]
+    fn the_report_tells_the_whole_story() {
+        insta::assert_snapshot!(render(&averted(), Paint::Plain));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_happened_is_told_too() {
+        let mut evidence = averted();
+        evidence.foreseen = None;
+        evidence.alert = crate::evidence::Alert::default();
+        evidence.actions.clear();
+        evidence.changes.clear();
+        let text = render(&evidence, Paint::Plain);
+        assert!(
+            text.contains("nothing") && text.contains("none fired"),
+            "{text}"
+        );
+        assert_eq!(missing(&evidence).len(), 2);
+    }
+
+    #[test]
+    fn how_sure_is_read_off_the_quantiles_alone() {
+        let sure = |low: f64, median: f64| {
+            how_sure(&Foreseen {
+                quantiles: vec![
+                    (0.05, low),
+                    (0.25, f64::midpoint(low, median)),
+                    (0.5, median),
+                ],
+                ..averted().foreseen.unwrap()
+            })
+        };
+        assert_eq!(
+            sure(370.0, 400.0),
+            "even the 5 % quantile is above that: at least 95 % sure"
+        );
+        assert_eq!(
+            sure(330.0, 400.0),
+            "even the 25 % quantile is above that: at least 75 % sure"
+        );
+        assert_eq!(
+            sure(300.0, 361.0),
+            "the 50 % quantile is above that: at least 50 % sure"
+        );
+        assert_eq!(sure(300.0, 350.0), "no quantile is above that");
+    }
 }

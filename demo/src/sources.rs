@@ -5,7 +5,7 @@ use crate::{
     stack::Stack,
 };
 use anyhow::Context;
-use prometheus_api::{Client, Limits};
+use prometheus_api::Client;
 use serde_json::Value;
 use series::{Labels, Series, Step, Timestamp};
 use std::time::Duration;
@@ -28,11 +28,9 @@ pub struct Sources {
 impl Sources {
     /// Clients of a running stack.
     pub fn of(stack: &Stack) -> anyhow::Result<Self> {
-        let http = http_client(TIMEOUT)?;
-        let url = stack.prometheus.url().clone();
         Ok(Self {
-            prometheus: Client::new(url, http.clone(), Limits::default()),
-            http,
+            prometheus: stack.prometheus.api()?,
+            http: http_client(TIMEOUT)?,
             alertmanager: stack.alertmanager.url().clone(),
             foreshadow: stack.foreshadow_url.clone(),
         })

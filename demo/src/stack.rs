@@ -4,12 +4,11 @@ use crate::{
     config::{self, fill},
     demand::Demand,
     fleet::Fleet,
-    history,
+    history::{self, History},
     server::{Clock, Server},
     terminal::{Paint, Step, whole},
 };
 use anyhow::Context;
-use series::Timestamp;
 use std::{
     fs::File,
     io::{BufWriter, Write as _},
@@ -20,7 +19,7 @@ use testbed::{Alertmanager, Process, Prometheus, create_blocks, free_port};
 use url::Url;
 
 /// How long Foreshadow may take until it is ready.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a program may take to end by itself.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -61,7 +60,7 @@ impl Stack {
 
         let step = Step::begin(plan.paint, "fleet");
         let server = Server::start(fleet, plan.clock.clone()).await?;
-        step.done(format_args!("http://{}", server.address()));
+        step.done(&format!("http://{}/", server.address()));
 
         let foreshadow_at = format!("127.0.0.1:{}", free_port()?);
         let fleet_at = server.address().to_string();
@@ -70,7 +69,7 @@ impl Stack {
         let step = Step::begin(plan.paint, "Alertmanager");
         let text = fill(config::ALERTMANAGER, &places)?;
         let alertmanager = Alertmanager::start(&plan.dir.join("alertmanager"), &text).await?;
-        step.done(alertmanager.url());
+        step.done(alertmanager.url().as_str());
         places.push(("ALERTMANAGER", alertmanager.url().authority().to_owned()));
         places.push(("ALERTMANAGER_URL", alertmanager.url().to_string()));
 
@@ -78,13 +77,13 @@ impl Stack {
         write(&prometheus_dir.join("alerts.yml"), config::ALERTS)?;
         let text = fill(config::PROMETHEUS, &places)?;
         let prometheus = Prometheus::start(&prometheus_dir, &text, &[]).await?;
-        step.done(prometheus.url());
+        step.done(prometheus.url().as_str());
         places.push(("PROMETHEUS_URL", prometheus.url().to_string()));
 
         let step = Step::begin(plan.paint, "Foreshadow");
         let foreshadow_url = Url::parse(&format!("http://{foreshadow_at}/"))?;
         let foreshadow = start_foreshadow(plan, &foreshadow_at, &places).await?;
-        step.done(&foreshadow_url);
+        step.done(foreshadow_url.as_str());
         Ok(Self {
             foreshadow,
             foreshadow_url,
@@ -109,28 +108,37 @@ impl Stack {
 async fn make_history(plan: &Plan, prometheus_dir: &Path) -> anyhow::Result<Fleet> {
     let step = Step::begin(plan.paint, "history");
     let file = plan.dir.join("history.om");
-    write(&file, "")?;
+    std::fs::create_dir_all(&plan.dir)
+        .with_context(|| format!("cannot create the folder {}", plan.dir.display()))?;
+    let data = Prometheus::data_dir(prometheus_dir);
+    let second = Duration::from_secs(1);
     let (demand, target) = (plan.demand.clone(), file.clone());
-    let end = (plan.clock)().align_down(Duration::from_secs(1));
-    let (fleet, n_samples) = tokio::task::spawn_blocking(move || simulate(demand, end, &target))
+    let end = (plan.clock)().align_down(second) - history::RECENT;
+    let past = move || {
+        let (fleet, history) = history::simulate(demand, end);
+        write_history(&history, &target).map(|()| (fleet, history.n_samples()))
+    };
+    let (mut fleet, n_samples) = tokio::task::spawn_blocking(past)
         .await
         .context("the simulation of the past broke off")??;
-    step.done(format_args!("21 days, {} samples", whole(n_samples as f64)));
+    step.done(&format!("21 days, {} samples", whole(n_samples as f64)));
 
     let step = Step::begin(plan.paint, "loading");
-    create_blocks(&file, &Prometheus::data_dir(prometheus_dir)).await?;
+    create_blocks(&file, &data).await?;
+    // The loading took its time: what has passed meanwhile is past now, too.
+    let recent = history::simulate_recent(&mut fleet, (plan.clock)().align_down(second));
+    write_history(&recent, &file)?;
+    create_blocks(&file, &data).await?;
     std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
     step.done("by promtool tsdb create-blocks-from openmetrics");
     Ok(fleet)
 }
 
-fn simulate(demand: Demand, end: Timestamp, file: &Path) -> anyhow::Result<(Fleet, usize)> {
-    let (fleet, history) = history::simulate(demand, end);
+fn write_history(history: &History, file: &Path) -> anyhow::Result<()> {
     let attempt = || format!("cannot write {}", file.display());
     let mut out = BufWriter::new(File::create(file).with_context(attempt)?);
     history.write(&mut out).with_context(attempt)?;
-    out.flush().with_context(attempt)?;
-    Ok((fleet, history.n_samples()))
+    out.flush().with_context(attempt)
 }
 
 async fn start_foreshadow(

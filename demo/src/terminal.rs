@@ -70,7 +70,7 @@ impl Step {
     }
 
     /// Completes the line.
-    pub fn done(self, outcome: impl Display) {
+    pub fn done(self, outcome: &str) {
         let seconds = self.begun.elapsed().as_secs_f64();
         println!(
             "{outcome:<56} {}",

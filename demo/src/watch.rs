@@ -89,7 +89,7 @@ async fn line(
     now: Timestamp,
     paint: Paint,
 ) -> anyhow::Result<String> {
-    let load = format!("sum(rate(http_requests_total{{service=\"{CONTROL}\"}}[30s]))");
+    let load = format!("sum(rate(http_requests_total{{service=\"{CONTROL}\"}}[1m]))");
     let load = sources.value(&load, now).await?;
     let capacity = format!("service:http_requests:capacity{{service=\"{MANAGED}\"}}");
     let capacity = sources.value(&capacity, now).await?;

@@ -12,13 +12,20 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Carries out one control and prints the outcome.
 pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
-    let http = Client::builder().timeout(TIMEOUT).build().context("building the HTTP client")?;
-    let api = Api { base: request.url, http };
+    let http = Client::builder()
+        .timeout(TIMEOUT)
+        .build()
+        .context("building the HTTP client")?;
+    let api = Api {
+        base: request.url,
+        http,
+    };
     match request.command {
         ActionsCommand::List => print!("{}", table(&api.get("api/v1/actions").await?)),
         ActionsCommand::Approve { id } => api.decide(&id, "approve", json!({})).await?,
         ActionsCommand::Reject { id, reason } => {
-            api.decide(&id, "reject", json!({ "reason": reason })).await?;
+            api.decide(&id, "reject", json!({ "reason": reason }))
+                .await?;
         }
         ActionsCommand::Rollback { id } => api.decide(&id, "rollback", json!({})).await?,
     }
@@ -48,7 +55,10 @@ impl Api {
 
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url.set_path(&format!(
+            "{}/{path}",
+            self.base.path().trim_end_matches('/')
+        ));
         url
     }
 }
@@ -63,7 +73,13 @@ async fn data(response: Response) -> anyhow::Result<Value> {
     };
     match answer.get("data") {
         Some(data) if status.is_success() => Ok(data.clone()),
-        _ => bail!("{}", answer.get("error").and_then(Value::as_str).unwrap_or("no reason given")),
+        _ => bail!(
+            "{}",
+            answer
+                .get("error")
+                .and_then(Value::as_str)
+                .unwrap_or("no reason given")
+        ),
     }
 }
 
@@ -83,7 +99,10 @@ fn table(actions: &Value) -> String {
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let line = |row: &[String; 5]| {
-        let columns = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let columns = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
         columns.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     cells.iter().map(line).collect()

@@ -22,17 +22,27 @@ pub(crate) fn check(check: &Check) -> ExitCode {
                 Some(problems) => Err(problems),
                 None => Ok(format!("{rules} rules found")),
             };
-            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            let names: Vec<_> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
             tell(Path::new(&names.join(", ")), found)
         }
     };
-    if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn config(file: &Path) -> Result<String, Problems> {
     let config = Config::load(file)?;
     let rules: usize = config.groups.iter().map(|group| group.rules.len()).sum();
-    Ok(format!("{rules} rules, {} workloads found", config.policy.workloads.len()))
+    Ok(format!(
+        "{rules} rules, {} workloads found",
+        config.remediation.workloads.len()
+    ))
 }
 
 fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
@@ -41,7 +51,10 @@ fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
         Ok(found) => println!("  SUCCESS: {found}"),
         Err(problems) => {
             let count = problems.iter().count();
-            eprintln!("  FAILED: {count} {}", if count == 1 { "problem" } else { "problems" });
+            eprintln!(
+                "  FAILED: {count} {}",
+                if count == 1 { "problem" } else { "problems" }
+            );
             problems.iter().for_each(|problem| eprintln!("{problem}"));
         }
     }

@@ -29,10 +29,18 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Configuration file
-    #[arg(long = "config.file", value_name = "FILE", default_value = "foreshadow.yml")]
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "foreshadow.yml"
+    )]
     pub(crate) config_file: PathBuf,
     /// Address to listen on
-    #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9755")]
+    #[arg(
+        long = "web.listen-address",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9755"
+    )]
     pub(crate) listen_address: SocketAddr,
     /// TLS and users, in the format of Prometheus' web configuration file
     #[arg(long = "web.config.file", value_name = "FILE")]

@@ -4,8 +4,13 @@ use series::Timestamp;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The present time.
-#[expect(clippy::disallowed_methods, reason = "the binary owns the clock; everything else is told")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary owns the clock; everything else is told"
+)]
 pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

@@ -33,13 +33,17 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(check) => Ok(check::check(&check)),
-        Command::Serve(flags) => runtime()?.block_on(serve::serve(flags)).map(|()| ExitCode::SUCCESS),
-        Command::Actions(request) => {
-            runtime()?.block_on(actions::run(request)).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Serve(flags) => runtime()?
+            .block_on(serve::serve(flags))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Actions(request) => runtime()?
+            .block_on(actions::run(request))
+            .map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }

@@ -1,10 +1,15 @@
 //! The program's own metrics, `foreshadow_*`.
 
+use crate::config::Config;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder, core::Collector,
 };
 use prometheus::{Gauge, GaugeVec, IntGaugeVec};
+use remediation::Plan;
+use rules::FailureReason;
+use std::sync::Mutex;
+use store::{Action, State};
 
 /// Everything that the program says about itself.
 pub(crate) struct Metrics {
@@ -14,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) rules: RuleMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
+    /// Held while actions are shown and written, so that no scrape sees half of them.
+    encoding: Mutex<()>,
 }
 
 /// How the evaluation of rules goes.
@@ -55,7 +62,12 @@ impl Metrics {
         let registry = Registry::new();
         let process = prometheus::process_collector::ProcessCollector::for_self();
         registry.register(Box::new(process))?;
-        let build = int_gauges(&registry, "build_info", "Always 1; its labels tell the version.", &["version"])?;
+        let build = int_gauges(
+            &registry,
+            "build_info",
+            "Always 1; its labels tell the version.",
+            &["version"],
+        )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
             reload_successful: added(
@@ -75,12 +87,31 @@ impl Metrics {
             rules: RuleMetrics::new(&registry)?,
             doors: DoorMetrics::new(&registry)?,
             actions: ActionMetrics::new(&registry)?,
+            encoding: Mutex::default(),
             registry,
         })
     }
 
-    /// All of it in Prometheus' text format.
-    pub(crate) fn encode(&self) -> anyhow::Result<String> {
+    /// Sets counters of configured rules and workloads to zero where they are not counted yet, so that the first
+    /// event is an increase.
+    pub(crate) fn prepare(&self, config: &Config) {
+        for group in &config.groups {
+            for rule in &group.rules {
+                self.rules.prepare([&group.name, rule.kind.name()]);
+            }
+        }
+        for workload in &config.remediation.workloads {
+            self.actions.prepare(&workload.name);
+        }
+    }
+
+    /// All of it in Prometheus' text format, the newest actions included.
+    pub(crate) fn encode(&self, newest: &[Action]) -> anyhow::Result<String> {
+        let _one_at_a_time = self
+            .encoding
+            .lock()
+            .expect("no holder of this lock can panic");
+        self.actions.show(newest);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8(text)?)
@@ -91,7 +122,12 @@ impl RuleMetrics {
     fn new(registry: &Registry) -> anyhow::Result<Self> {
         let rule = ["group", "rule"];
         Ok(Self {
-            evaluations: counters(registry, "rule_evaluations_total", "Rule evaluations.", &rule)?,
+            evaluations: counters(
+                registry,
+                "rule_evaluations_total",
+                "Rule evaluations.",
+                &rule,
+            )?,
             failures: counters(
                 registry,
                 "rule_evaluation_failures_total",
@@ -110,7 +146,12 @@ impl RuleMetrics {
                 "Series of the last evaluation that have no model yet, most often for lack of history.",
                 &rule,
             )?,
-            series: int_gauges(registry, "rule_series", "Series that the last evaluation forecast.", &rule)?,
+            series: int_gauges(
+                registry,
+                "rule_series",
+                "Series that the last evaluation forecast.",
+                &rule,
+            )?,
             last_success: added(
                 registry,
                 GaugeVec::new(
@@ -128,6 +169,56 @@ impl RuleMetrics {
                 (&["group"], &EVALUATION_BUCKETS),
             )?,
         })
+    }
+}
+
+impl RuleMetrics {
+    fn prepare(&self, [group, rule]: [&str; 2]) {
+        self.evaluations.with_label_values(&[group, rule]);
+        for reason in FailureReason::ALL {
+            self.failures
+                .with_label_values(&[group, rule, reason.as_str()]);
+        }
+    }
+}
+
+impl ActionMetrics {
+    fn prepare(&self, workload: &str) {
+        for state in State::ALL {
+            self.transitions
+                .with_label_values(&[workload, state.as_str()]);
+            if state.is_open() {
+                self.open.with_label_values(&[workload, state.as_str()]);
+            }
+        }
+    }
+
+    /// Shows the newest actions, in place of those shown before.
+    fn show(&self, newest: &[Action]) {
+        self.open.reset();
+        self.info.reset();
+        self.target_replicas.reset();
+        // Oldest first, so that the newest has the last word.
+        for action in newest.iter().rev() {
+            let (workload, state) = (action.workload.as_str(), action.state.as_str());
+            self.prepare(workload);
+            if action.state.is_open() {
+                self.open.with_label_values(&[workload, state]).inc();
+            }
+            let plan = Plan::from_json(action.plan.as_ref()).ok();
+            let change = plan
+                .as_ref()
+                .map(|p| format!("{} → {}", p.observed, p.target));
+            let id = action.id.to_string();
+            let labels = [workload, &id, state, change.as_deref().unwrap_or("")];
+            self.info.with_label_values(&labels).set(1);
+            if let Some(plan) = plan {
+                let target = i64::from(plan.target.replicas);
+                self.target_replicas
+                    .with_label_values(&[workload])
+                    .set(target);
+            }
+        }
     }
 }
 
@@ -193,12 +284,28 @@ impl ActionMetrics {
     }
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<IntCounterVec> {
-    added(registry, IntCounterVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?)
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> anyhow::Result<IntCounterVec> {
+    added(
+        registry,
+        IntCounterVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
+    )
 }
 
-fn int_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<IntGaugeVec> {
-    added(registry, IntGaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?)
+fn int_gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> anyhow::Result<IntGaugeVec> {
+    added(
+        registry,
+        IntGaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
+    )
 }
 
 fn histograms(

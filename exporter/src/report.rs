@@ -1,17 +1,25 @@
 //! From what happened to log lines and metrics.
 
 use crate::metrics::{ActionMetrics, RuleMetrics};
+use remediation::Report;
 use rules::{Evaluated, GroupReport, RuleReport};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// Tells of one evaluation of a group.
 pub(crate) fn group(metrics: &RuleMetrics, report: &GroupReport) {
     let group = report.group.as_str();
-    metrics.group_duration.with_label_values(&[group]).observe(report.duration.as_secs_f64());
+    metrics
+        .group_duration
+        .with_label_values(&[group])
+        .observe(report.duration.as_secs_f64());
     let missed = metrics.missed.with_label_values(&[group]);
     if report.missed > 0 {
         missed.inc_by(report.missed);
-        warn!(group, missed = report.missed, "evaluation took longer than the interval, iterations were left out");
+        warn!(
+            group,
+            missed = report.missed,
+            "evaluation took longer than the interval, iterations were left out"
+        );
     }
     for one in &report.rules {
         rule(metrics, report, one);
@@ -25,11 +33,17 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
     match &one.outcome {
         Ok(evaluated) => {
             succeeded(metrics, labels, evaluated);
-            metrics.last_success.with_label_values(&labels).set(report.at.as_seconds_f64());
+            metrics
+                .last_success
+                .with_label_values(&labels)
+                .set(report.at.as_seconds_f64());
         }
         Err(failure) => {
             let reason = failure.reason.as_str();
-            metrics.failures.with_label_values(&[group, rule, reason]).inc();
+            metrics
+                .failures
+                .with_label_values(&[group, rule, reason])
+                .inc();
             warn!(group, rule, reason, error = %failure, "rule could not be evaluated");
         }
     }
@@ -38,17 +52,53 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
 fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
     let [group, rule] = labels;
     let unfitted = evaluated.not_enough_history + evaluated.failed_fits;
-    metrics.series.with_label_values(&labels).set(count(evaluated.series));
-    metrics.unfitted.with_label_values(&labels).set(count(unfitted));
+    metrics
+        .series
+        .with_label_values(&labels)
+        .set(count(evaluated.series));
+    metrics
+        .unfitted
+        .with_label_values(&labels)
+        .set(count(unfitted));
     for warning in &evaluated.warnings {
         warn!(group, rule, warning, "Prometheus answered with a warning");
     }
     if evaluated.failed_fits > 0 {
-        warn!(group, rule, series = evaluated.failed_fits, "no model could be fitted");
+        warn!(
+            group,
+            rule,
+            series = evaluated.failed_fits,
+            "no model could be fitted"
+        );
     }
-    debug!(group, rule, series = evaluated.series, samples = evaluated.samples, "rule evaluated");
+    debug!(
+        group,
+        rule,
+        series = evaluated.series,
+        samples = evaluated.samples,
+        "rule evaluated"
+    );
 }
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Tells of what became of open actions.
+pub(crate) fn tick(metrics: &ActionMetrics, report: &Report) {
+    for moved in &report.moved {
+        let labels = [moved.workload.as_str(), moved.to.as_str()];
+        metrics.transitions.with_label_values(&labels).inc();
+        info!(
+            action = %moved.action,
+            workload = moved.workload,
+            from = %moved.from,
+            to = %moved.to,
+            reason = moved.reason,
+            "action moved on"
+        );
+    }
+    for held in &report.held {
+        debug!(action = %held.action, workload = held.workload, reason = held.reason, "action waits");
+    }
 }

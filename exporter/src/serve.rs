@@ -21,16 +21,27 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Runs the service until a signal ends it.
 pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     logs::start(flags.log_level, flags.log_format)?;
-    let web = flags.web_config_file.as_deref().map(WebConfig::load).transpose()?;
+    let web = flags
+        .web_config_file
+        .as_deref()
+        .map(WebConfig::load)
+        .transpose()?;
     let web = web.unwrap_or_default();
     check_exposure(&flags, &web)?;
-    let tls = web.tls.as_ref().map(|tls| tls.server_config()).transpose()?;
+    let tls = web
+        .tls
+        .as_ref()
+        .map(|tls| tls.server_config())
+        .transpose()?;
     let listener = TcpListener::bind(flags.listen_address)
         .with_context(|| format!("listening on {}", flags.listen_address))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
 
-    let files = Files { config: flags.config_file, web: flags.web_config_file };
+    let files = Files {
+        config: flags.config_file,
+        web: flags.web_config_file,
+    };
     let app = App::start(files, web).await?;
     let actions = tokio::spawn(act(app.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
@@ -41,14 +52,22 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     match tls {
         Some(config) => {
             let config = RustlsConfig::from_config(Arc::new(config));
-            axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(router).await
+            axum_server::from_tcp_rustls(listener, config)?
+                .handle(handle)
+                .serve(router)
+                .await
         }
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(router).await,
+        None => {
+            axum_server::from_tcp(listener)?
+                .handle(handle)
+                .serve(router)
+                .await
+        }
     }
     .context("serving HTTP")?;
 
     signals.abort();
-    app.stop().await;
+    app.stopped().await;
     actions.await.context("the loop over actions broke off")?;
     info!("stopped");
     Ok(())
@@ -71,9 +90,12 @@ fn check_exposure(flags: &Serve, web: &WebConfig) -> anyhow::Result<()> {
 /// Moves open actions on, until the program stops.
 async fn act(app: Arc<App>) {
     while !app.is_stopping() {
-        match app.running().remediation.tick(app.now()).await {
-            Ok(transitions) => report::transitions(&app.metrics.actions, &transitions),
-            Err(error) => error!(%error, "open actions could not be moved on"),
+        match app.remediation.tick(app.now()).await {
+            Ok(done) => report::tick(&app.metrics.actions, &done),
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::new(error));
+                error!(error, "open actions could not be moved on");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}

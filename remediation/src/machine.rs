@@ -165,9 +165,11 @@ pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Opti
         (AwaitingApproval, Event::Approved { actor }) => {
             (Grace, actor.as_str(), format!("approved by {actor}"))
         }
-        (Grace, Event::Cleared(observed)) => {
-            (Applying, SUPERVISOR, format!("cleared, with {observed} found"))
-        }
+        (Grace, Event::Cleared(observed)) => (
+            Applying,
+            SUPERVISOR,
+            format!("cleared, with {observed} found"),
+        ),
         (Applying, Event::Ensured(how)) => (Verifying, SUPERVISOR, how.clone()),
         (Applying, Event::Unensurable(why)) => (Failed, SUPERVISOR, why.clone()),
         (Verifying, Event::Verified(how)) => (Succeeded, SUPERVISOR, how.clone()),
@@ -179,7 +181,11 @@ pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Opti
         (RollingBack, Event::Unrestorable(why)) => (Failed, SUPERVISOR, why.clone()),
         (_, Event::Elapsed(awaited)) => {
             let to = elapsed(action, pace, now)?;
-            (to, SUPERVISOR, overdue(state, awaited.as_deref(), to == Expired))
+            (
+                to,
+                SUPERVISOR,
+                overdue(state, awaited.as_deref(), to == Expired),
+            )
         }
         _ => return None,
     };
@@ -247,3 +253,6 @@ fn entering(to: State, actor: &str, reason: String, pace: &Pace, now: Timestamp)
         reason: format!("{reason}{remark}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

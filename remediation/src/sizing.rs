@@ -213,8 +213,18 @@ mod tests {
 
     #[test]
     fn what_is_no_demand_is_not_sized_for() {
-        check(f64::NAN, Some(900.0), 4, "unusable: the demand foreseen is NaN");
-        check(f64::INFINITY, None, 4, "unusable: the demand foreseen is inf");
+        check(
+            f64::NAN,
+            Some(900.0),
+            4,
+            "unusable: the demand foreseen is NaN",
+        );
+        check(
+            f64::INFINITY,
+            None,
+            4,
+            "unusable: the demand foreseen is inf",
+        );
         check(-5.0, None, 4, "unusable: the demand foreseen is -5");
     }
 

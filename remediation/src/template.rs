@@ -58,10 +58,6 @@ fn escape(out: &mut Output, _: &State, value: &Value) -> Result<(), minijinja::E
             let quoted = serde_json::Value::from(value.to_string()).to_string();
             quoted[1..quoted.len() - 1].to_owned()
         }
-        ValueKind::Undefined => {
-            let kind = minijinja::ErrorKind::UndefinedError;
-            return Err(minijinja::Error::new(kind, "there is no such name"));
-        }
         _ => value.to_string(),
     };
     out.write_str(&text).map_err(minijinja::Error::from)
@@ -98,8 +94,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_an_error() {
-        check("{{ labels.x }}", Err("undefined"));
-        check("{{ target.zone }}", Err("no such name"));
+        check("{{ labels.x }}", Err("undefined value"));
+        check("{{ target.zone }}", Err("undefined value"));
         check("{{ replicas", Err("syntax error"));
     }
 }

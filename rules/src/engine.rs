@@ -28,16 +28,12 @@ use tokio::{sync::Semaphore, time::Instant};
 /// serves nothing, and Prometheus marks the series as stale: an old forecast must not pass for a new one.
 pub struct Engine<S> {
     source: S,
-    groups: Vec<Evaluated>,
+    groups: Vec<Group>,
+    /// The rules of each group.
+    states: Vec<Vec<Arc<State>>>,
     options: Options,
     /// One permit for each core; fitting takes one, so that a thousand series do not start a thousand threads.
     cores: Arc<Semaphore>,
-}
-
-/// A group and the state of its rules, one by one.
-struct Evaluated {
-    group: Group,
-    rules: Vec<Arc<State>>,
 }
 
 /// What holds for all groups.
@@ -46,7 +42,7 @@ pub struct Options {
     /// For groups that name no interval; longer than zero.
     pub default_interval: Duration,
     /// For groups that name no query offset.
-    pub default_query_offset: Duration,
+    pub query_offset: Duration,
     /// Added to each series that lacks them.
     pub external_labels: Labels,
     /// The most samples that one call may ask of the curves.
@@ -59,7 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             default_interval: Duration::from_mins(1),
-            default_query_offset: Duration::ZERO,
+            query_offset: Duration::ZERO,
             external_labels: Labels::default(),
             max_curve_samples: 10_000_000,
         }
@@ -91,13 +87,11 @@ impl<S: Source> Engine<S> {
             let known = previous.and_then(|engine| engine.remembers(kind, external));
             known.unwrap_or_else(|| Arc::new(State::new(kind.clone(), external.clone())))
         };
-        let groups = groups.into_iter().map(|group| Evaluated {
-            rules: group.rules.iter().map(|rule| state(&rule.kind)).collect(),
-            group,
-        });
+        let of_group = |group: &Group| group.rules.iter().map(|rule| state(&rule.kind)).collect();
         Self {
-            groups: groups.collect(),
+            states: groups.iter().map(of_group).collect(),
             source,
+            groups,
             options,
             cores,
         }
@@ -116,9 +110,9 @@ impl<S: Source> Engine<S> {
     /// When there is no such group.
     pub async fn evaluate(&self, group_idx: usize, now: Timestamp) -> GroupReport {
         let begun = Instant::now();
-        let Evaluated { group, rules } = &self.groups[group_idx];
-        let mut reports = Vec::with_capacity(rules.len());
-        for state in rules {
+        let (group, states) = (&self.groups[group_idx], &self.states[group_idx]);
+        let mut reports = Vec::with_capacity(states.len());
+        for state in states {
             reports.push(self.evaluate_rule(group_idx, state, now).await);
         }
         GroupReport {
@@ -140,10 +134,8 @@ impl<S: Source> Engine<S> {
         // After a reload, the engine before this one may still be at work on the same rule.
         let _turn = state.turn.lock().await;
         let begun = Instant::now();
-        let group = self.group(group_idx);
-        let offset = group
-            .query_offset
-            .unwrap_or(self.options.default_query_offset);
+        let group = &self.groups[group_idx];
+        let offset = group.query_offset.unwrap_or(self.options.query_offset);
         let context = Context {
             source: &self.source,
             cores: &self.cores,
@@ -177,17 +169,9 @@ impl<S: Source> Engine<S> {
         predictions
     }
 
-    /// How many groups there are.
-    pub fn n_groups(&self) -> usize {
-        self.groups.len()
-    }
-
-    /// A group, as it was read.
-    ///
-    /// # Panics
-    /// When there is no such group.
-    pub fn group(&self, group_idx: usize) -> &Group {
-        &self.groups[group_idx].group
+    /// The groups, as they were read.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// The time between two evaluations of a group.
@@ -195,12 +179,12 @@ impl<S: Source> Engine<S> {
     /// # Panics
     /// When there is no such group.
     pub fn interval(&self, group_idx: usize) -> Duration {
-        let own = self.group(group_idx).interval;
+        let own = self.groups[group_idx].interval;
         own.unwrap_or(self.options.default_interval)
     }
 
     fn states(&self) -> impl Iterator<Item = &Arc<State>> {
-        self.groups.iter().flat_map(|group| &group.rules)
+        self.states.iter().flatten()
     }
 }
 

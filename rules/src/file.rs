@@ -80,7 +80,7 @@ const REFUSED: [(&str, &str); 3] = [
     ("trajectory", NOT_AVAILABLE),
     (
         "alert",
-        "alerting rules belong into the rule files of Prometheus",
+        "alerting rules belong in the rule files of Prometheus",
     ),
 ];
 
@@ -88,26 +88,26 @@ const NOT_AVAILABLE: &str = "is not available in this version";
 
 fn rule(node: &Node) -> Option<Rule> {
     // Looked at before it is read: the keys of a kind that is refused are no problems of their own.
-    let refused = node.entries(|key, value| {
-        let (_, why) = REFUSED.iter().find(|(kind, _)| *kind == key)?;
-        value.problem(why);
-        Some(())
+    let mut is_refused = false;
+    let keys = node.entries(|key, value| {
+        if let Some((_, why)) = REFUSED.iter().find(|(kind, _)| *kind == key) {
+            value.problem(why);
+            is_refused = true;
+        }
+        Some(key.to_owned())
     })?;
-    if !refused.is_empty() {
-        return None;
-    }
-    let kind = node.map(
-        |fields| match (fields.has("forecast"), fields.has("record")) {
-            (false, true) => record(fields).map(RuleKind::Record),
-            (true, _) => forecast::read(fields).map(RuleKind::Forecast),
-            (false, false) => {
-                fields.required("forecast", Node::string);
-                None
-            }
-        },
-    )?;
+    let is = |kind: &str| keys.iter().any(|key| key == kind);
+    let kind = match (is_refused, is("forecast"), is("record")) {
+        (true, ..) => None,
+        (_, true, _) => node.map(|fields| forecast::read(fields).map(RuleKind::Forecast)),
+        (_, _, true) => node.map(|fields| record(fields).map(RuleKind::Record)),
+        _ => {
+            node.problem("a rule needs the key `forecast` or `record`");
+            None
+        }
+    };
     let line = node.line();
-    Some(Rule { line, kind })
+    Some(Rule { line, kind: kind? })
 }
 
 fn record(fields: &Fields) -> Option<RecordRule> {

@@ -2,6 +2,10 @@
 //!
 //! A forecast rule reads its history once. From then on an evaluation is one query, and each series' model is
 //! updated with what is new. Predictions and curves are made from that state.
+//!
+//! Nothing old is served as new: a rule's series are served while its last successful evaluation is at most two
+//! intervals old, and then not at all, so that Prometheus marks them as stale. Nor is a part taken for the whole:
+//! where Prometheus warns that its answer may lack something, a forecast counts as failed.
 
 mod engine;
 mod file;

@@ -71,6 +71,20 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// Every one of them.
+    pub const ALL: [Self; 10] = [
+        Self::Query(Reason::Unreachable),
+        Self::Query(Reason::Timeout),
+        Self::Query(Reason::Rejected),
+        Self::Query(Reason::ServerError),
+        Self::Query(Reason::Malformed),
+        Self::Query(Reason::TooLarge),
+        Self::Query(Reason::TooManySeries),
+        Self::Partial,
+        Self::DuplicateSeries,
+        Self::Internal,
+    ];
+
     /// The value of a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,7 +114,7 @@ impl From<QueryError> for Failure {
     /// Keeps the whole chain of causes, since only its text travels on.
     fn from(error: QueryError) -> Self {
         let reason = FailureReason::Query(error.reason());
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
         let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         Self { reason, message }
     }

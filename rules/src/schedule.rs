@@ -15,7 +15,7 @@ pub async fn run<S: Source>(
     clock: impl Fn() -> Timestamp + Send,
     report: impl Fn(GroupReport) + Send,
 ) {
-    let slots = Slots::of(engine.group(group_idx), engine.interval(group_idx));
+    let slots = Slots::of(&engine.groups()[group_idx], engine.interval(group_idx));
     let mut slot = slots.from(clock());
     loop {
         sleep(slot.since(clock())).await;

@@ -1,7 +1,8 @@
 //! A real Prometheus in a folder of its own.
 
-use crate::{Process, find_binary, free_port};
+use crate::{Process, find_binary, free_port, http_client};
 use anyhow::Context;
+use prometheus_api::{Client, Limits};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -9,7 +10,9 @@ use std::{
 use url::Url;
 
 /// How long it may take to replay and open its data.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
+/// How long a query may take.
+const QUERY: Duration = Duration::from_secs(30);
 
 /// A running Prometheus; dropping it kills it.
 #[derive(Debug)]
@@ -55,6 +58,12 @@ impl Prometheus {
     /// Where a Prometheus started in `dir` keeps its data; blocks may be put there before.
     pub fn data_dir(dir: &Path) -> PathBuf {
         dir.join("data")
+    }
+
+    /// A client of its query API.
+    pub fn api(&self) -> anyhow::Result<Client> {
+        let http = http_client(QUERY)?;
+        Ok(Client::new(self.url.clone(), http, Limits::default()))
     }
 
     /// Its address, with a slash at the end.

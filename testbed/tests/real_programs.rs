@@ -1,6 +1,11 @@
 //! The real programs start, hold what is loaded into them, and speak to each other.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may panic as tests do"
+)]
 
 use serde_json::Value;
+use series::Timestamp;
 use std::time::Duration;
 use testbed::{Alertmanager, Prometheus, create_blocks, http_client};
 use tokio::time::{Instant, sleep};
@@ -8,12 +13,9 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two samples of one series, ten days ago.
-fn ten_days_ago() -> (u64, String) {
-    let now = std::time::UNIX_EPOCH
-        .elapsed()
-        .expect("the clock is past 1970")
-        .as_secs();
-    let at = now - 10 * 86_400;
+fn ten_days_ago() -> (i64, String) {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let at = i64::try_from(now).unwrap() - 10 * 86_400;
     let text = format!(
         "# TYPE shop_load gauge\nshop_load{{service=\"checkout\"}} 41 {}\n\
          shop_load{{service=\"checkout\"}} 42 {at}\n# EOF\n",
@@ -40,12 +42,10 @@ async fn loaded_blocks_are_there_after_the_start() {
     let mut prometheus = Prometheus::start(dir.path(), "global: {}\n", &[])
         .await
         .unwrap();
-    let answer = get(format!(
-        "{}api/v1/query?query=shop_load&time={at}",
-        prometheus.url()
-    ))
-    .await;
-    assert_eq!(answer["data"]["result"][0]["value"][1], "42", "{answer}");
+    let at = Timestamp::from_seconds(at);
+    let answer = prometheus.api().unwrap().instant("shop_load", at).await;
+    let answer = answer.unwrap().value;
+    assert!(matches!(&answer[..], [(_, sample)] if (sample.value - 42.0).abs() < 1e-9));
     prometheus.process.terminate(PATIENCE).await.unwrap();
     assert!(prometheus.process.log_tail().contains("See you next time!"));
 }

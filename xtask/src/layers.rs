@@ -21,7 +21,10 @@ pub const LAYERS: [(&str, u8); 13] = [
 ];
 
 fn layer(name: &str) -> Option<u8> {
-    LAYERS.iter().find(|(known, _)| *known == name).map(|(_, layer)| *layer)
+    LAYERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, layer)| *layer)
 }
 
 /// Sentences about crates without a layer and about arrows that do not point down. What only tests use
@@ -30,10 +33,16 @@ pub fn offences(metadata: &Metadata) -> Vec<String> {
     let mut offences = Vec::new();
     for package in metadata.workspace_packages() {
         let Some(from) = layer(&package.name) else {
-            offences.push(format!("crate {} has no layer in xtask/src/layers.rs", package.name));
+            offences.push(format!(
+                "crate {} has no layer in xtask/src/layers.rs",
+                package.name
+            ));
             continue;
         };
-        let shipped = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+        let shipped = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind != DependencyKind::Development);
         for dependency in shipped {
             match layer(&dependency.name) {
                 Some(to) if to >= from => offences.push(format!(
@@ -60,7 +69,10 @@ pub fn impurities(metadata: &Metadata) -> Vec<String> {
         .into_iter()
         .filter(|package| PURE.contains(&package.name.as_str()));
     pure.flat_map(|package| {
-        let shipped = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+        let shipped = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind != DependencyKind::Development);
         let impure = shipped.filter(|d| IMPURE.contains(&d.name.as_str()));
         impure.map(|d| format!("{} is pure and may not use {}", package.name, d.name))
     })

@@ -8,11 +8,18 @@ use std::path::Path;
 pub fn offences(metadata: &Metadata, deny_toml: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(deny_toml).context("reading deny.toml")?;
     let table: toml::Table = text.parse().context("parsing deny.toml")?;
-    let allowed = table.get("licenses").and_then(|l| l.get("allow")).and_then(|a| a.as_array());
-    let allowed: Vec<&str> =
-        allowed.context("deny.toml has no licenses.allow")?.iter().filter_map(|v| v.as_str()).collect();
+    let allowed = table
+        .get("licenses")
+        .and_then(|l| l.get("allow"))
+        .and_then(|a| a.as_array());
+    let allowed: Vec<&str> = allowed
+        .context("deny.toml has no licenses.allow")?
+        .iter()
+        .filter_map(|v| v.as_str())
+        .collect();
     let packages = metadata.packages.iter();
-    let refused = packages.filter(|p| !p.license.as_deref().is_some_and(|l| satisfied(l, &allowed)));
+    let refused =
+        packages.filter(|p| !p.license.as_deref().is_some_and(|l| satisfied(l, &allowed)));
     let name = |p: &cargo_metadata::Package| {
         let licence = p.license.as_deref().unwrap_or("no licence");
         format!("{} {} is under {licence}", p.name, p.version)
@@ -23,7 +30,10 @@ pub fn offences(metadata: &Metadata, deny_toml: &Path) -> anyhow::Result<Vec<Str
 /// Whether one alternative of an SPDX expression is wholly allowed. Parentheses are opened first, so that
 /// `(A OR B) AND C` needs C and either A or B.
 fn satisfied(expression: &str, allowed: &[&str]) -> bool {
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let spaced = expression
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let (value, rest) = any_of(&tokens, allowed);
     value && rest.is_empty()
@@ -53,9 +63,11 @@ fn one<'t>(tokens: &'t [&'t str], allowed: &[&str]) -> (bool, &'t [&'t str]) {
             (value, [")", rest @ ..]) => (value, rest),
             (_, rest) => (false, rest),
         },
-        [name, "WITH", exception, rest @ ..] => {
-            (allowed.contains(&format!("{name} WITH {exception}").as_str()) || allowed.contains(name), rest)
-        }
+        [name, "WITH", exception, rest @ ..] => (
+            allowed.contains(&format!("{name} WITH {exception}").as_str())
+                || allowed.contains(name),
+            rest,
+        ),
         [name, rest @ ..] => (allowed.contains(name), rest),
         [] => (false, tokens),
     }
@@ -67,7 +79,11 @@ mod tests {
 
     #[track_caller]
     fn check(expression: &str, expect: bool) {
-        assert_eq!(satisfied(expression, &["MIT", "Apache-2.0", "ISC"]), expect, "{expression}");
+        assert_eq!(
+            satisfied(expression, &["MIT", "Apache-2.0", "ISC"]),
+            expect,
+            "{expression}"
+        );
     }
 
     #[test]

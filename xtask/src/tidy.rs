@@ -13,17 +13,24 @@ pub const MAX_PRODUCTION_LINES: usize = 400;
 pub fn offences(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut offences = Vec::new();
     for path in sources(root)? {
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let name = path.strip_prefix(root).unwrap_or(&path).display();
         let production = production_lines(&text);
         if production > MAX_PRODUCTION_LINES {
             offences.push(format!("{name} has {production} lines of production code"));
         }
         if !text.starts_with("//! ") {
-            offences.push(format!("{name} does not open with a sentence about what it is for"));
+            offences.push(format!(
+                "{name} does not open with a sentence about what it is for"
+            ));
         }
         // Put together here, so that this file does not accuse itself.
-        for undone in [concat!("to", "do!("), concat!("un", "implemented!("), concat!("#[ig", "nore")] {
+        for undone in [
+            concat!("to", "do!("),
+            concat!("un", "implemented!("),
+            concat!("#[ig", "nore"),
+        ] {
             if text.contains(undone) {
                 offences.push(format!("{name} contains {undone}"));
             }
@@ -34,16 +41,23 @@ pub fn offences(root: &Path) -> anyhow::Result<Vec<String>> {
 
 /// Lines before the tests that close a file.
 fn production_lines(text: &str) -> usize {
-    text.lines().take_while(|line| *line != "#[cfg(test)]").count()
+    text.lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .count()
 }
 
 fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))?;
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 folders.push(path);
             } else if name.ends_with(".rs") {

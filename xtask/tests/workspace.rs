@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn metadata() -> cargo_metadata::Metadata {
     let mut command = cargo_metadata::MetadataCommand::new();
-    command.manifest_path(root().join("Cargo.toml")).exec().unwrap()
+    command
+        .manifest_path(root().join("Cargo.toml"))
+        .exec()
+        .unwrap()
 }
 
 #[track_caller]

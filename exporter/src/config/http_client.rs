@@ -13,7 +13,7 @@ use std::{
 use url::Url;
 use yaml::{Fields, Node};
 
-/// How requests to one server are made. Secrets in files are read when a client is built.
+/// How requests to one server are made. Files of secrets are read when a client is built.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpConfig {
     credentials: Credentials,
@@ -22,6 +22,10 @@ pub(crate) struct HttpConfig {
     headers: Vec<(HeaderName, Secret)>,
     follow_redirects: bool,
 }
+
+/// The contents of all files of secrets, to be compared with what they were.
+#[derive(PartialEq, Eq)]
+pub(crate) struct SecretFiles(Vec<Option<Vec<u8>>>);
 
 /// A secret in the configuration or in a file beside it.
 #[derive(Clone)]
@@ -62,11 +66,41 @@ impl HttpConfig {
     pub(crate) fn read(fields: &Fields, base: &Path) -> Self {
         Self {
             credentials: read_credentials(fields, base),
-            tls: fields.optional("tls_config", |n| read_tls(n, base)).unwrap_or_default(),
+            tls: fields
+                .optional("tls_config", |n| read_tls(n, base))
+                .unwrap_or_default(),
             proxy: read_proxy(fields, base),
-            headers: fields.optional("http_headers", |n| read_headers(n, base)).unwrap_or_default(),
-            follow_redirects: fields.optional("follow_redirects", Node::bool).unwrap_or(true),
+            headers: fields
+                .optional("http_headers", |n| read_headers(n, base))
+                .unwrap_or_default(),
+            follow_redirects: fields
+                .optional("follow_redirects", Node::bool)
+                .unwrap_or(true),
         }
+    }
+
+    /// What the files of secrets hold now; differs from before when one was rotated.
+    pub(crate) fn secret_files(&self) -> SecretFiles {
+        let of_credentials = match &self.credentials {
+            Credentials::None => None,
+            Credentials::Basic {
+                password: secret, ..
+            }
+            | Credentials::Authorization {
+                credentials: secret,
+                ..
+            } => Some(secret),
+        };
+        let of_tls = [&self.tls.ca, &self.tls.cert, &self.tls.key]
+            .into_iter()
+            .flatten();
+        let of_headers = self.headers.iter().map(|(_, secret)| secret);
+        let all = of_credentials.into_iter().chain(of_tls).chain(of_headers);
+        SecretFiles(
+            all.filter_map(Secret::file)
+                .map(|path| fs::read(path).ok())
+                .collect(),
+        )
     }
 
     /// Builds a client whose requests end after `timeout`.
@@ -86,7 +120,10 @@ impl HttpConfig {
             .redirect(redirects)
             .timeout(timeout);
         let builder = self.proxy.apply(builder)?;
-        self.tls.apply(builder)?.build().context("building the HTTP client")
+        self.tls
+            .apply(builder)?
+            .build()
+            .context("building the HTTP client")
     }
 }
 
@@ -100,6 +137,13 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// The text; one from a file is trimmed, since editors end files with a line feed.
     fn text(&self) -> anyhow::Result<String> {
         match self {
@@ -122,7 +166,10 @@ impl Credentials {
                 let pair = format!("{username}:{}", password.text()?);
                 format!("Basic {}", BASE64_STANDARD.encode(pair))
             }
-            Self::Authorization { scheme, credentials } => {
+            Self::Authorization {
+                scheme,
+                credentials,
+            } => {
                 format!("{scheme} {}", credentials.text()?)
             }
         };
@@ -152,7 +199,9 @@ impl ProxyConfig {
         if self.from_environment {
             return Ok(builder);
         }
-        let Some(url) = &self.url else { return Ok(builder.no_proxy()) };
+        let Some(url) = &self.url else {
+            return Ok(builder.no_proxy());
+        };
         let exceptions = self.no_proxy.as_deref().and_then(NoProxy::from_string);
         let proxy = Proxy::all(url.clone())
             .with_context(|| format!("proxy {url}"))?
@@ -166,7 +215,10 @@ fn resolve_headers(headers: &[(HeaderName, Secret)]) -> anyhow::Result<HeaderMap
     let mut map = HeaderMap::new();
     for (name, secret) in headers {
         let value = HeaderValue::from_str(&secret.text()?);
-        map.append(name, value.with_context(|| format!("value of header {name}"))?);
+        map.append(
+            name,
+            value.with_context(|| format!("value of header {name}"))?,
+        );
     }
     Ok(map)
 }
@@ -176,21 +228,32 @@ fn read_credentials(fields: &Fields, base: &Path) -> Credentials {
         node.map(|f| {
             let username = f.required("username", Node::string);
             let password = secret(f, "password", "password_file", base);
-            Some(Credentials::Basic { username: username?, password: password? })
+            Some(Credentials::Basic {
+                username: username?,
+                password: password?,
+            })
         })
     });
     let authorization = fields.optional("authorization", |node| {
         node.map(|f| {
-            let scheme = f.optional("type", Node::string).unwrap_or_else(|| "Bearer".to_owned());
+            let scheme = f
+                .optional("type", Node::string)
+                .unwrap_or_else(|| "Bearer".to_owned());
             if scheme.eq_ignore_ascii_case("basic") {
                 f.problem("type", "use `basic_auth` for basic authentication");
             }
             let credentials = secret(f, "credentials", "credentials_file", base)?;
-            Some(Credentials::Authorization { scheme, credentials })
+            Some(Credentials::Authorization {
+                scheme,
+                credentials,
+            })
         })
     });
     if fields.has("basic_auth") && fields.has("authorization") {
-        fields.problem("authorization", "at most one of `basic_auth` and `authorization` may be set");
+        fields.problem(
+            "authorization",
+            "at most one of `basic_auth` and `authorization` may be set",
+        );
     }
     basic.or(authorization).unwrap_or(Credentials::None)
 }
@@ -201,10 +264,13 @@ fn read_tls(node: &Node, base: &Path) -> Option<TlsConfig> {
             ca: either(f, "ca", "ca_file", base),
             cert: either(f, "cert", "cert_file", base),
             key: either(f, "key", "key_file", base),
-            insecure_skip_verify: f.optional("insecure_skip_verify", Node::bool).unwrap_or(false),
+            insecure_skip_verify: f
+                .optional("insecure_skip_verify", Node::bool)
+                .unwrap_or(false),
         };
         if tls.cert.is_some() != tls.key.is_some() {
-            f.node().problem("a client certificate takes both `cert_file` and `key_file`");
+            f.node()
+                .problem("a client certificate takes both `cert_file` and `key_file`");
         }
         Some(tls)
     })
@@ -222,7 +288,10 @@ fn read_proxy(fields: &Fields, base: &Path) -> ProxyConfig {
             .unwrap_or(false),
     };
     if proxy.from_environment && proxy.url.is_some() {
-        fields.problem("proxy_url", "at most one of `proxy_url` and `proxy_from_environment` may be set");
+        fields.problem(
+            "proxy_url",
+            "at most one of `proxy_url` and `proxy_from_environment` may be set",
+        );
     }
     if proxy.url.is_none() && proxy.no_proxy.is_some() {
         fields.problem("no_proxy", "has no meaning without `proxy_url`");
@@ -240,10 +309,21 @@ fn read_headers(node: &Node, base: &Path) -> Option<Vec<(HeaderName, Secret)>> {
             values.extend(f.optional("secrets", inline).unwrap_or_default());
             let files = f.optional("files", inline).unwrap_or_default();
             let files = files.iter().map(|file| Secret::File(base.join(file)));
-            Some(values.into_iter().map(Secret::Inline).chain(files).collect::<Vec<_>>())
+            Some(
+                values
+                    .into_iter()
+                    .map(Secret::Inline)
+                    .chain(files)
+                    .collect::<Vec<_>>(),
+            )
         });
         let name = name?;
-        Some(values?.into_iter().map(move |value| (name.clone(), value)).collect::<Vec<_>>())
+        Some(
+            values?
+                .into_iter()
+                .map(move |value| (name.clone(), value))
+                .collect::<Vec<_>>(),
+        )
     })?;
     Some(headers.into_iter().flatten().collect())
 }
@@ -254,7 +334,12 @@ fn read_header_lists(node: &Node, _base: &Path) -> Option<Vec<(HeaderName, Secre
         let name = node.accept(name.parse::<HeaderName>());
         let values = node.list(Node::string)?;
         let name = name?;
-        Some(values.into_iter().map(move |v| (name.clone(), Secret::Inline(v))).collect::<Vec<_>>())
+        Some(
+            values
+                .into_iter()
+                .map(move |v| (name.clone(), Secret::Inline(v)))
+                .collect::<Vec<_>>(),
+        )
     })?;
     Some(headers.into_iter().flatten().collect())
 }
@@ -262,16 +347,22 @@ fn read_header_lists(node: &Node, _base: &Path) -> Option<Vec<(HeaderName, Secre
 fn secret(f: &Fields, inline: &'static str, file: &'static str, base: &Path) -> Option<Secret> {
     let secret = either(f, inline, file, base);
     if secret.is_none() && !f.has(inline) && !f.has(file) {
-        f.node().problem(format!("`{inline}` or `{file}` is missing"));
+        f.node()
+            .problem(format!("`{inline}` or `{file}` is missing"));
     }
     secret
 }
 
 fn either(f: &Fields, inline: &'static str, file: &'static str, base: &Path) -> Option<Secret> {
     let text = f.optional(inline, Node::string).map(Secret::Inline);
-    let path = f.optional(file, Node::string).map(|name| Secret::File(base.join(name)));
+    let path = f
+        .optional(file, Node::string)
+        .map(|name| Secret::File(base.join(name)));
     if text.is_some() && path.is_some() {
-        f.problem(file, format!("at most one of `{inline}` and `{file}` may be set"));
+        f.problem(
+            file,
+            format!("at most one of `{inline}` and `{file}` may be set"),
+        );
     }
     text.or(path)
 }

@@ -4,12 +4,12 @@ mod http_client;
 mod rule_files;
 mod web;
 
-pub(crate) use http_client::HttpConfig;
+pub(crate) use http_client::{HttpConfig, SecretFiles};
 pub(crate) use rule_files::parse_all as parse_rule_files;
 pub(crate) use web::WebConfig;
 
-use remediation::Policy;
-use rules::Group;
+use remediation::config::Settings;
+use rules::{Group, RuleKind};
 use series::{Labels, PromDuration};
 use std::{
     fs,
@@ -40,7 +40,7 @@ pub(crate) struct Config {
     pub(crate) alertmanager: Option<Upstream>,
     pub(crate) groups: Vec<Group>,
     pub(crate) storage: PathBuf,
-    pub(crate) policy: Policy,
+    pub(crate) remediation: Settings,
 }
 
 /// Another server, and how it is spoken to.
@@ -81,23 +81,29 @@ impl Config {
 fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Config> {
     node.map(|f| {
         let global = f.optional("global", read_global).unwrap_or_default();
-        let prometheus = f.required("prometheus", |n| read_upstream(n, base, DEFAULT_QUERY_TIMEOUT));
-        let alertmanager =
-            f.optional("alertmanager", |n| read_upstream(n, base, DEFAULT_ALERTMANAGER_TIMEOUT));
-        let (groups, problems) =
-            f.optional("rule_files", |n| rule_files::load(n, base)).unwrap_or_default();
+        let prometheus = f.required("prometheus", |n| {
+            read_upstream(n, base, DEFAULT_QUERY_TIMEOUT)
+        });
+        let alertmanager = f.optional("alertmanager", |n| {
+            read_upstream(n, base, DEFAULT_ALERTMANAGER_TIMEOUT)
+        });
+        let (groups, problems) = f
+            .optional("rule_files", |n| rule_files::load(n, base))
+            .unwrap_or_default();
         in_rule_files.extend(problems);
         let storage = f.optional("storage", |n| read_storage(n, base));
-        let policy = Policy::read(f);
-        check_demands(f, policy.as_ref(), &groups);
+        let remediation = Settings::read(f);
+        check_demands(f, remediation.as_ref(), &groups);
         Some(Config {
-            evaluation_interval: global.evaluation_interval.unwrap_or(DEFAULT_EVALUATION_INTERVAL),
+            evaluation_interval: global
+                .evaluation_interval
+                .unwrap_or(DEFAULT_EVALUATION_INTERVAL),
             external_labels: global.external_labels,
             prometheus: prometheus?,
             alertmanager,
             groups,
             storage: storage.unwrap_or_else(|| base.join(DEFAULT_STORAGE)),
-            policy: policy?,
+            remediation: remediation?,
         })
     })
 }
@@ -116,7 +122,10 @@ fn read_global(node: &Node) -> Option<Global> {
             n.accept(Labels::new(pairs))
         });
         let external_labels = external_labels.unwrap_or_default();
-        Some(Global { evaluation_interval, external_labels })
+        Some(Global {
+            evaluation_interval,
+            external_labels,
+        })
     })
 }
 
@@ -140,7 +149,11 @@ fn read_upstream(node: &Node, base: &Path, timeout: Duration) -> Option<Upstream
         });
         let timeout = f.optional("timeout", interval).unwrap_or(timeout);
         let http = HttpConfig::read(f, base);
-        Some(Upstream { url: url?, timeout, http })
+        Some(Upstream {
+            url: url?,
+            timeout,
+            http,
+        })
     })
 }
 
@@ -148,17 +161,25 @@ fn read_storage(node: &Node, base: &Path) -> Option<PathBuf> {
     node.map(|f| {
         if f.has("url") {
             f.optional("url", Node::string);
-            f.problem("url", "storage in PostgreSQL is not available in this version, use `path`");
+            f.problem(
+                "url",
+                "storage in PostgreSQL is not available in this version, use `path`",
+            );
         }
         f.required("path", Node::string).map(|path| base.join(path))
     })
 }
 
 /// A workload is sized for a forecast, so some rule must make it.
-fn check_demands(f: &Fields, policy: Option<&Policy>, groups: &[Group]) {
-    let forecast: Vec<&str> = groups.iter().flat_map(Group::forecast_names).collect();
-    for (idx, workload) in policy.into_iter().flat_map(|p| p.workloads.iter().enumerate()) {
-        if !forecast.contains(&workload.demand.as_str()) {
+fn check_demands(f: &Fields, remediation: Option<&Settings>, groups: &[Group]) {
+    let rules = groups.iter().flat_map(|group| &group.rules);
+    let forecasts = rules.filter(|rule| matches!(rule.kind, RuleKind::Forecast(_)));
+    let names: Vec<&str> = forecasts.map(|rule| rule.kind.name()).collect();
+    let workloads = remediation
+        .into_iter()
+        .flat_map(|settings| &settings.workloads);
+    for (idx, workload) in workloads.enumerate() {
+        if !names.contains(&workload.demand.as_str()) {
             let message = format!("no forecast rule is named `{}`", workload.demand);
             f.problem(&format!("workloads[{idx}].demand"), message);
         }

@@ -67,7 +67,10 @@ fn read(node: &Node, base: &Path) -> Option<WebConfig> {
                 Some((user.to_owned(), hash))
             })
         });
-        Some(WebConfig { users: users.unwrap_or_default().into_iter().collect(), tls })
+        Some(WebConfig {
+            users: users.unwrap_or_default().into_iter().collect(),
+            tls,
+        })
     })
 }
 
@@ -80,12 +83,20 @@ fn read_tls(node: &Node, base: &Path) -> Option<ServerTls> {
         let client_auth = f.optional("client_auth_type", read_client_auth);
         let client_auth = client_auth.unwrap_or(ClientAuth::None);
         if client_auth == ClientAuth::None && client_ca_file.is_some() {
-            f.problem("client_ca_file", "has no meaning without `client_auth_type`");
+            f.problem(
+                "client_ca_file",
+                "has no meaning without `client_auth_type`",
+            );
         }
         if client_auth != ClientAuth::None && client_ca_file.is_none() {
             f.problem("client_auth_type", "takes `client_ca_file` beside it");
         }
-        Some(ServerTls { cert_file: cert_file?, key_file: key_file?, client_ca_file, client_auth })
+        Some(ServerTls {
+            cert_file: cert_file?,
+            key_file: key_file?,
+            client_ca_file,
+            client_auth,
+        })
     })
 }
 
@@ -113,21 +124,30 @@ impl ServerTls {
             Some(verifier) => ServerConfig::builder().with_client_cert_verifier(verifier),
             None => ServerConfig::builder().with_no_client_auth(),
         };
-        builder.with_single_cert(chain, key).context("the certificate and its key do not fit")
+        builder
+            .with_single_cert(chain, key)
+            .context("the certificate and its key do not fit")
     }
 
     fn client_verifier(&self) -> anyhow::Result<Option<Arc<dyn ClientCertVerifier>>> {
-        let Some(file) = &self.client_ca_file else { return Ok(None) };
+        let Some(file) = &self.client_ca_file else {
+            return Ok(None);
+        };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(file)? {
-            roots.add(certificate).with_context(|| format!("client CA in {}", file.display()))?;
+            roots
+                .add(certificate)
+                .with_context(|| format!("client CA in {}", file.display()))?;
         }
         let builder = WebPkiClientVerifier::builder(Arc::new(roots));
         let builder = match self.client_auth {
             ClientAuth::IfGiven => builder.allow_unauthenticated(),
             ClientAuth::None | ClientAuth::Required => builder,
         };
-        builder.build().map(Some).context("building the check of client certificates")
+        builder
+            .build()
+            .map(Some)
+            .context("building the check of client certificates")
     }
 }
 

@@ -35,7 +35,10 @@ pub(crate) struct Gate {
 impl Gate {
     /// Guards with these user names and bcrypt hashes; lets everybody in when there are none.
     pub(crate) fn new(users: HashMap<String, String>) -> Self {
-        Self { users, accepted: Mutex::default() }
+        Self {
+            users,
+            accepted: Mutex::default(),
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -61,7 +64,9 @@ impl Gate {
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
-        self.accepted.lock().expect("no holder of this lock can panic")
+        self.accepted
+            .lock()
+            .expect("no holder of this lock can panic")
     }
 }
 
@@ -73,10 +78,14 @@ pub(super) async fn authenticate(
 ) -> Response {
     let gate = app.gate();
     if gate.is_open() {
-        request.extensions_mut().insert(Caller(ANONYMOUS.to_owned()));
+        request
+            .extensions_mut()
+            .insert(Caller(ANONYMOUS.to_owned()));
         return next.run(request).await;
     }
-    let Some((user, password)) = credentials(request.headers()) else { return refuse() };
+    let Some((user, password)) = credentials(request.headers()) else {
+        return refuse();
+    };
     let name = user.clone();
     let check = tokio::task::spawn_blocking(move || gate.admits(&user, &password));
     if !check.await.unwrap_or(false) {
@@ -92,12 +101,18 @@ fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (user, password) = text.split_once(':')?;
-    scheme.eq_ignore_ascii_case("basic").then(|| (user.to_owned(), password.to_owned()))
+    scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| (user.to_owned(), password.to_owned()))
 }
 
 fn refuse() -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, "Basic")];
-    (StatusCode::UNAUTHORIZED, challenge, "this server wants a user name and a password\n")
+    (
+        StatusCode::UNAUTHORIZED,
+        challenge,
+        "this server wants a user name and a password\n",
+    )
         .into_response()
 }
 

@@ -18,7 +18,13 @@ pub(super) async fn measure(
     let response = next.run(request).await;
     let (handler, code) = (route.as_str(), response.status());
     let doors = &app.metrics.doors;
-    doors.requests.with_label_values(&[handler, code.as_str()]).inc();
-    doors.duration.with_label_values(&[handler]).observe(started.elapsed().as_secs_f64());
+    doors
+        .requests
+        .with_label_values(&[handler, code.as_str()])
+        .inc();
+    doors
+        .duration
+        .with_label_values(&[handler])
+        .observe(started.elapsed().as_secs_f64());
     response
 }

@@ -56,7 +56,11 @@ fn success(data: impl serde::Serialize) -> Response {
 
 /// A refusal in the same envelope.
 fn failure(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
-    let kind = if status.is_client_error() { "bad_data" } else { "internal" };
+    let kind = if status.is_client_error() {
+        "bad_data"
+    } else {
+        "internal"
+    };
     let body = json!({ "status": "error", "errorType": kind, "error": sentence.to_string() });
     (status, Json(body)).into_response()
 }

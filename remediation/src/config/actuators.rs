@@ -75,6 +75,10 @@ impl Actuators {
         self.usable.get(name)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &HttpActuator)> {
+        self.usable.iter()
+    }
+
     /// Whether the section has this name, be it usable or not.
     pub fn is_named(&self, name: &str) -> bool {
         self.named.contains(name)

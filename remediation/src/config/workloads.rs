@@ -73,7 +73,7 @@ pub struct ActuatorUse {
     pub target: Target,
 }
 
-/// The issue of a person's life is to be asked first; `auto` is for those who have watched it for a while.
+/// A person is asked until the team has watched enough plans to trust them; then `auto` is one word away.
 const MODE: Mode = Mode::Approve;
 
 /// Long enough to read a message and object, short against the time that a new replica needs.
@@ -181,7 +181,9 @@ fn sizing(fields: &Fields) -> Option<Sizing> {
         }
         Some(number)
     });
-    let quantile = fields.optional("quantile", |node| node.accept(Quantile::new(node.number()?)));
+    let quantile = fields.optional("quantile", |node| {
+        node.accept(Quantile::new(node.number()?))
+    });
     let min = fields.required("min", count);
     let max = fields.required("max", count);
     if let (Some(min), Some(max)) = (min, max)
@@ -243,7 +245,9 @@ fn check(node: &Node) -> Option<Check> {
     let parsed = node.accept(promql_parser::parser::parse(&expr))?;
     if matches!(parsed.value_type(), ValueType::Matrix | ValueType::String) {
         let kind = parsed.value_type();
-        node.problem(format!("must return an instant vector or a scalar, not a {kind}"));
+        node.problem(format!(
+            "must return an instant vector or a scalar, not a {kind}"
+        ));
         return None;
     }
     let zero_is_false = returns_bool(&parsed);

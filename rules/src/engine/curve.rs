@@ -177,9 +177,10 @@ impl Grid {
         let skipped = start.max(self.first).since(self.first);
         let n_skipped = skipped.as_millis().div_ceil(self.spacing.as_millis());
         let until = end.min(marker);
-        let n_all = match until < self.first {
-            true => 0,
-            false => until.since(self.first).as_millis() / self.spacing.as_millis() + 1,
+        let n_all = if until < self.first {
+            0
+        } else {
+            until.since(self.first).as_millis() / self.spacing.as_millis() + 1
         };
         Span {
             first: self.first,

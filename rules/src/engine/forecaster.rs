@@ -43,7 +43,7 @@ pub(super) async fn evaluate<S: Source>(
         Some(_) => beginning(&reader, &due, end, present.len()).await?,
     };
     let rule = Arc::new(rule.clone());
-    let fitted = fit_due(&reader, context.cores, &rule, &due, (start, end)).await?;
+    let fitted = fit_due(&reader, &rule, &due, (start, end), present.len()).await?;
 
     let (state, now) = (Arc::clone(state), context.now);
     let foresee = move || {
@@ -94,20 +94,20 @@ async fn beginning<S: Source>(
 
 async fn fit_due<S: Source>(
     reader: &Reader<'_, S>,
-    cores: &Arc<Semaphore>,
     rule: &Arc<ForecastRule>,
     due: &[Due],
     (start, end): (Timestamp, Timestamp),
+    n_series: usize,
 ) -> Result<Vec<(Labels, Tracked)>, Failure> {
     let n_points = rule.step.count(end.since(start)) + 1;
     let mut fitted = Vec::with_capacity(due.len());
     for batch in due.chunks((MAX_BATCH / n_points).max(1)) {
         let wanted: HashSet<_> = batch.iter().map(|due| &due.labels).collect();
         let is_wanted = |labels: &Labels| wanted.contains(labels);
-        let mut histories = reader.range_of((start, end), due.len(), is_wanted).await?;
+        let mut histories = reader.range_of((start, end), n_series, is_wanted).await?;
         let fits = batch.iter().map(|due| {
             let samples = histories.remove(&due.labels).unwrap_or_default();
-            fit(cores, rule, due, samples)
+            fit(reader.context.cores, rule, due, samples)
         });
         fitted.extend(join_all(fits).await);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Reads what one rule's expression gives.
 pub(super) struct Reader<'e, S> {
-    context: &'e Context<'e, S>,
+    pub(super) context: &'e Context<'e, S>,
     state: &'e State,
     rule: &'e ForecastRule,
 }

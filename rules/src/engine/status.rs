@@ -31,15 +31,15 @@ pub struct RuleStatus {
 impl<S: Source> Engine<S> {
     /// How each rule is, in the order of groups and files.
     pub fn status(&self, now: Timestamp) -> Vec<RuleStatus> {
-        let of_group = |evaluated: &super::Evaluated| {
-            let of_rule = |state: &std::sync::Arc<State>| RuleStatus {
-                file: evaluated.group.file.clone(),
-                group: evaluated.group.name.clone(),
+        let grouped = self.groups.iter().zip(&self.states);
+        let of_group = grouped.flat_map(|(group, states)| {
+            states.iter().map(move |state| RuleStatus {
+                file: group.file.clone(),
+                group: group.name.clone(),
                 ..state.status(now)
-            };
-            evaluated.rules.iter().map(of_rule).collect::<Vec<_>>()
-        };
-        self.groups.iter().flat_map(of_group).collect()
+            })
+        });
+        of_group.collect()
     }
 }
 

@@ -44,7 +44,9 @@ impl Seen {
             current: f64::NAN,
             n_finite: 0,
         };
-        samples.iter().for_each(|sample| seen.count(*sample));
+        for sample in samples {
+            seen.count(*sample);
+        }
         seen
     }
 
@@ -157,9 +159,9 @@ impl From<HistoryError> for Unfit {
 
 impl From<FitError> for Unfit {
     fn from(error: FitError) -> Self {
-        match error {
-            FitError::NotEnoughHistory { need, .. } => Self::TooYoung(need),
-            other => Self::Failed(other.to_string()),
+        if let FitError::NotEnoughHistory { need, .. } = error {
+            return Self::TooYoung(need);
         }
+        Self::Failed(error.to_string())
     }
 }

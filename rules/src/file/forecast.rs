@@ -10,6 +10,9 @@ use yaml::{Fields, Node};
 /// Labels that tell apart what one rule gives for one series.
 const TAKEN: [&str; 3] = ["horizon", "quantile", "source"];
 
+/// Longer than anybody keeps samples; times this far back are still far inside the range of timestamps.
+const MAX_HISTORY: Duration = Duration::from_hours(20 * 365 * 24);
+
 /// Keys that are promised for later.
 const REFUSED: [&str; 2] = ["calendar", "projections"];
 
@@ -30,6 +33,7 @@ pub(super) fn read(fields: &Fields) -> Option<ForecastRule> {
         fields.optional(key, refuse);
     }
     let span = span?;
+    let max_horizon = span.horizons.last()?.horizon.get();
     Some(ForecastRule {
         name: name?,
         expr: expr?,
@@ -39,7 +43,7 @@ pub(super) fn read(fields: &Fields) -> Option<ForecastRule> {
             model: model?,
             seasons: span.seasons,
             bounds: bounds?,
-            max_horizon: span.longest()?,
+            max_horizon,
         },
         horizons: span.horizons,
         quantiles: quantiles?,
@@ -89,10 +93,6 @@ impl Span {
         Some(span)
     }
 
-    fn longest(&self) -> Option<Duration> {
-        self.horizons.last().map(|named| named.horizon.get())
-    }
-
     fn check_history(&self, fields: &Fields) {
         let n_samples = self.step.count(self.history);
         let history = PromDuration::new(self.history);
@@ -101,6 +101,13 @@ impl Span {
             fields.problem(
                 "history",
                 format!("{history} holds less than two steps of {step}"),
+            );
+        }
+        if self.history > MAX_HISTORY {
+            let limit = PromDuration::new(MAX_HISTORY);
+            fields.problem(
+                "history",
+                format!("{history} is longer than the {limit} allowed"),
             );
         }
         if n_samples > History::MAX_CELLS {
@@ -174,7 +181,9 @@ fn ascending<T>(node: &Node, items: &[T], is_less: impl Fn(&T, &T) -> bool) {
 
 /// `[lower, upper]`, with `null` for an end that is open.
 fn bounds(node: &Node) -> Option<Bounds> {
+    let mut n_ends = 0;
     let ends = node.list(|item| {
+        n_ends += 1;
         let is_open = item.is_null();
         if is_open {
             Some(None)
@@ -182,8 +191,10 @@ fn bounds(node: &Node) -> Option<Bounds> {
             item.number().map(Some)
         }
     })?;
-    let [lower, upper] = ends[..] else {
+    if n_ends != 2 {
         node.problem("expected two values, [lower, upper]");
+    }
+    let [lower, upper] = ends[..] else {
         return None;
     };
     let bounds = Bounds {

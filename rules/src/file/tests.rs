@@ -26,7 +26,7 @@ fn forecast(text: &str) -> ForecastRule {
 #[test]
 fn the_example_of_the_design_is_read() {
     let rule = forecast(
-        "forecast: 'instance:cpu', expr: 1 - avg by (instance) (rate(cpu[5m])), step: 5m, \
+        "forecast: 'instance:cpu', expr: '1 - avg by (instance) (rate(cpu[5m]))', step: 5m, \
          history: 21d, horizons: [15m, 24h], quantiles: [0.05, 0.5, 0.95], bounds: [0, null], \
          seasons: [1d, 1w], model: mstl, labels: {team: infra}",
     );
@@ -34,7 +34,7 @@ fn the_example_of_the_design_is_read() {
     assert_eq!(rule.n_history(), 21 * 288);
     assert_eq!(rule.horizons[1].text, "24h");
     assert_eq!(rule.longest_horizon(), Duration::from_hours(24));
-    assert_eq!(rule.settings.bounds.upper, f64::INFINITY);
+    assert!(rule.settings.bounds.upper > f64::MAX);
     assert_eq!(rule.settings.seasons.as_ref().unwrap().len(), 2);
     assert_eq!(rule.labels.get("team"), "infra");
 }
@@ -65,7 +65,15 @@ fn every_problem_of_a_group_is_told() {
     assert_snapshot!(problems(
         "groups:\n- name: g\n  interval: 0s\n  limit: many\n  rules:\n  - expr: up\n\
         - name: g\n  intervall: 1m\n  rules: []\n- rules: [5]\n"
-    ), @"");
+    ), @r#"
+    r.yml:3: groups[0].interval: must be longer than zero
+    r.yml:4: groups[0].limit: expected a whole number from 0 up, got the text "many"
+    r.yml:6: groups[0].rules[0]: a rule needs the key `forecast` or `record`
+    r.yml:7: groups[1]: group `g` is there twice
+    r.yml:8: groups[1].intervall: unknown key, did you mean `interval`?
+    r.yml:10: groups[2]: `name` is missing
+    r.yml:10: groups[2].rules[0]: expected a mapping, got `5`
+    "#);
 }
 
 #[test]
@@ -76,9 +84,35 @@ fn every_problem_of_a_rule_is_told() {
         "forecast: x, expr: up, bounds: [low, null], history: 1h, seasons: [1m, 1d]",
         "forecast: x, expr: up, step: 1s, history: 30d",
         "forecast: x, expr: up, step: 1h, history: 1h, horizons: [30m]",
+        "forecast: x, expr: up, step: 1d, history: 100y",
         "forecast: x, record: y, expr: up",
         "record: 'a-b', expr: 'up[5m]', labels: {__name__: b}, step: 1m",
-    ])), @"");
+    ])), @r#"
+    r.yml:4: groups[0].rules[0].bounds: expected two values, [lower, upper]
+    r.yml:4: groups[0].rules[0].expr: is not PromQL: unclosed left parenthesis
+    r.yml:4: groups[0].rules[0].forecast: `9x` is not a metric name
+    r.yml:4: groups[0].rules[0].horizons[1]: `soon` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m
+    r.yml:4: groups[0].rules[0].model: `magic` is not a model, expected one of: auto, mstl, seasonal_naive
+    r.yml:4: groups[0].rules[0].quantiles[1]: quantile 1.5 is not between 0 and 1
+    r.yml:4: groups[0].rules[0].step: step must be at least 1ms
+    r.yml:5: groups[0].rules[1].bounds: the lower bound must lie below the upper one
+    r.yml:5: groups[0].rules[1].horizons: values must ascend, none twice
+    r.yml:5: groups[0].rules[1].labels.a-b: `a-b` is not a label name
+    r.yml:5: groups[0].rules[1].labels.horizon: label `horizon` is set by the rule itself
+    r.yml:5: groups[0].rules[1].quantiles: needs at least one value
+    r.yml:6: groups[0].rules[2].bounds[0]: expected a number, got the text "low"
+    r.yml:6: groups[0].rules[2].history: 1h is no longer than the longest horizon, 24h
+    r.yml:6: groups[0].rules[2].seasons: season 1d is longer than the history
+    r.yml:6: groups[0].rules[2].seasons: season 1m is shorter than two steps of 1m
+    r.yml:7: groups[0].rules[3].history: 2592000 steps are more than the 200000 allowed; take a longer step
+    r.yml:8: groups[0].rules[4].history: 1h holds less than two steps of 1h
+    r.yml:9: groups[0].rules[5].history: 100y is longer than the 20y allowed
+    r.yml:10: groups[0].rules[6].record: a rule is either `forecast` or `record`
+    r.yml:11: groups[0].rules[7].expr: expected an instant vector or a scalar, got a matrix
+    r.yml:11: groups[0].rules[7].labels.__name__: label `__name__` is set by the rule itself
+    r.yml:11: groups[0].rules[7].record: `a-b` is not a metric name
+    r.yml:11: groups[0].rules[7].step: unknown key, expected one of: record, expr, labels
+    "#);
 }
 
 #[test]
@@ -88,7 +122,14 @@ fn what_comes_in_a_later_version_says_so() {
         "trajectory: t, objective: {expr: up}",
         "alert: A, expr: up == 0, for: 5m",
         "forecast: x, expr: up, calendar: {timezone: UTC}, projections: [sale], model: online",
-    ])), @"");
+    ])), @r"
+    r.yml:4: groups[0].rules[0].drift: is not available in this version
+    r.yml:5: groups[0].rules[1].trajectory: is not available in this version
+    r.yml:6: groups[0].rules[2].alert: alerting rules belong in the rule files of Prometheus
+    r.yml:7: groups[0].rules[3].calendar: is not available in this version
+    r.yml:7: groups[0].rules[3].model: is not available in this version
+    r.yml:7: groups[0].rules[3].projections: is not available in this version
+    ");
 }
 
 #[test]
@@ -102,10 +143,16 @@ fn two_rules_for_one_series_are_refused_across_files() {
     ]);
     let mut groups = parse("a.yml", &one).unwrap();
     groups.extend(parse("b.yml", &other).unwrap());
-    assert_snapshot!(check_all(&groups).unwrap_err(), @"");
+    assert_snapshot!(check_all(&groups).unwrap_err(), @r"
+    b.yml:4: `x` with these labels is given by a.yml:4 already
+    b.yml:5: `y` with these labels is given by a.yml:5 already
+    ");
 }
 
 #[test]
 fn a_file_without_groups_is_told_what_it_needs() {
-    assert_snapshot!(problems("rules: []\n"), @"");
+    assert_snapshot!(problems("rules: []\n"), @r"
+    r.yml:1: `groups` is missing
+    r.yml:1: rules: unknown key, expected one of: groups
+    ");
 }

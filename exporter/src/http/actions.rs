@@ -1,0 +1,161 @@
+//! The action journal and its controls.
+
+use super::{App, Caller, failure, success};
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::Response,
+};
+use remediation::ControlError;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::{Action, ActionFilter, ActionId, StoreError, Transition, UnknownWord};
+
+/// Actions listed when a request names no limit.
+const DEFAULT_LIMIT: u32 = 100;
+
+/// The most actions that one request may list.
+const MAX_LIMIT: u32 = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    workload: Option<String>,
+    state: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct WithHistory {
+    #[serde(flatten)]
+    action: Action,
+    /// Oldest first.
+    transitions: Vec<Transition>,
+}
+
+/// Actions with their history, newest first.
+pub(super) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Response {
+    let state = match query.state.as_deref().map(str::parse).transpose() {
+        Ok(state) => state,
+        Err(error) => return unknown(&error),
+    };
+    let filter = ActionFilter {
+        workload: query.workload,
+        state,
+    };
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    match with_histories(&app, &filter, limit).await {
+        Ok(actions) => success(actions),
+        Err(error) => refused(error.into()),
+    }
+}
+
+async fn with_histories(
+    app: &App,
+    filter: &ActionFilter,
+    limit: u32,
+) -> Result<Vec<WithHistory>, StoreError> {
+    let mut actions = Vec::new();
+    for action in app.remediation.actions(filter, limit).await? {
+        let (action, transitions) = app.remediation.action(action.id).await?;
+        actions.push(WithHistory {
+            action,
+            transitions,
+        });
+    }
+    Ok(actions)
+}
+
+/// One action with its history.
+pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    let id: ActionId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return unknown(&error),
+    };
+    match app.remediation.action(id).await {
+        Ok((action, transitions)) => success(WithHistory {
+            action,
+            transitions,
+        }),
+        Err(error) => refused(error.into()),
+    }
+}
+
+/// Says yes to an action that awaits approval.
+pub(super) async fn approve(
+    State(app): State<Arc<App>>,
+    Extension(Caller(actor)): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    match id.parse() {
+        Ok(id) => decided(&app, app.remediation.approve(id, &actor, app.now()).await),
+        Err(error) => unknown(&error),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rejection {
+    reason: String,
+}
+
+/// Says no to an action that has had no effect yet; the reason is kept.
+pub(super) async fn reject(
+    State(app): State<Arc<App>>,
+    Extension(Caller(actor)): Extension<Caller>,
+    Path(id): Path<String>,
+    body: Result<Json<Rejection>, JsonRejection>,
+) -> Response {
+    let reason = match body {
+        Ok(Json(Rejection { reason })) if !reason.trim().is_empty() => reason,
+        Ok(_) => return failure(StatusCode::BAD_REQUEST, "a rejection takes a reason"),
+        Err(error) => return failure(error.status(), error.body_text()),
+    };
+    match id.parse() {
+        Ok(id) => decided(
+            &app,
+            app.remediation.reject(id, &actor, &reason, app.now()).await,
+        ),
+        Err(error) => unknown(&error),
+    }
+}
+
+/// Orders the way back.
+pub(super) async fn rollback(
+    State(app): State<Arc<App>>,
+    Extension(Caller(actor)): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    match id.parse() {
+        Ok(id) => decided(&app, app.remediation.rollback(id, &actor, app.now()).await),
+        Err(error) => unknown(&error),
+    }
+}
+
+fn decided(app: &App, outcome: Result<Action, ControlError>) -> Response {
+    match outcome {
+        Ok(action) => {
+            app.wake.notify_one();
+            success(action)
+        }
+        Err(error) => refused(error),
+    }
+}
+
+fn unknown(error: &UnknownWord) -> Response {
+    failure(StatusCode::BAD_REQUEST, error)
+}
+
+fn refused(error: ControlError) -> Response {
+    let status = match &error {
+        ControlError::Journal(StoreError::NotFound(_)) => StatusCode::NOT_FOUND,
+        ControlError::NotNow { .. }
+        | ControlError::NotConfigured(_)
+        | ControlError::Journal(StoreError::Conflict { .. } | StoreError::Busy { .. }) => {
+            StatusCode::CONFLICT
+        }
+        ControlError::Journal(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    failure(status, format!("{:#}", anyhow::Error::new(error)))
+}

@@ -1,0 +1,243 @@
+//! Laws of the state machine over random histories, and the ways that people care about.
+
+use super::*;
+use proptest::prelude::*;
+use store::{ActionId, Cause};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+const PACE: Pace = Pace {
+    grace: Duration::from_secs(90),
+    approval_timeout: Duration::from_mins(1),
+    on_timeout: OnTimeout::Reject,
+    wait: Duration::from_secs(30),
+};
+
+fn plan() -> Plan {
+    Plan {
+        target: Shape { replicas: 7 },
+        observed: Shape { replicas: 4 },
+        demand: 812.0,
+        demand_at: 0,
+        horizon: "1h".to_owned(),
+        quantile: 0.95,
+        why: "812 in 1h / 120 per replica needs 7".to_owned(),
+    }
+}
+
+fn action(mode: Mode, state: State) -> Action {
+    Action {
+        id: ActionId::new(NOW),
+        workload: "shop".to_owned(),
+        state,
+        mode,
+        cause: Cause {
+            fingerprint: "f".to_owned(),
+            starts_at: NOW,
+        },
+        plan: None,
+        pre_image: None,
+        created_at: NOW,
+        updated_at: NOW,
+        applied_at: None,
+        deadline: state.is_open().then_some(NOW + PLANNING_LIMIT),
+        reason: String::new(),
+    }
+}
+
+fn apply(action: &mut Action, event: &Event, pace: &Pace, now: Timestamp) -> bool {
+    let Some(step) = step(action, event, pace, now) else {
+        return false;
+    };
+    (action.state, action.deadline, action.reason) = (step.to, step.deadline, step.reason);
+    true
+}
+
+#[track_caller]
+fn check(mode: Mode, events: &[Event], expect: &[(State, &str)]) {
+    let mut action = action(mode, State::Proposed);
+    for (event, (state, reason)) in events.iter().zip(expect) {
+        // Each event comes when the state that it ends has run out, so that `Elapsed` counts.
+        let now = expires_at(&action).unwrap_or(NOW);
+        assert!(apply(&mut action, event, &PACE, now), "{event:?}");
+        assert_eq!((action.state, action.reason.as_str()), (*state, *reason));
+    }
+    assert_eq!(events.len(), expect.len());
+}
+
+fn by(actor: &str) -> String {
+    actor.to_owned()
+}
+
+const SCALE: &str = "scale 4 → 7: 812 in 1h / 120 per replica needs 7";
+
+#[test]
+fn the_straight_way_of_an_automatic_action() {
+    check(
+        Mode::Auto,
+        &[
+            Event::Planned(plan()),
+            Event::Cleared(Shape { replicas: 4 }),
+            Event::Ensured(by("scaled")),
+            Event::Verified(by("good")),
+        ],
+        &[
+            (State::Grace, &format!("{SCALE}; it begins in 1m30s")),
+            (State::Applying, "cleared, with 4 found"),
+            (State::Verifying, "scaled"),
+            (State::Succeeded, "good"),
+        ],
+    );
+}
+
+#[test]
+fn observing_ends_with_what_would_have_been() {
+    let reason = format!(
+        "observe mode: would have {}",
+        SCALE.replacen("scale", "scaled", 1)
+    );
+    check(
+        Mode::Observe,
+        &[Event::Planned(plan())],
+        &[(State::Rejected, &reason)],
+    );
+}
+
+#[test]
+fn silence_means_no() {
+    check(
+        Mode::Approve,
+        &[Event::Planned(plan()), Event::Elapsed(None)],
+        &[
+            (State::AwaitingApproval, SCALE),
+            (State::Expired, "nobody approved in time"),
+        ],
+    );
+}
+
+#[test]
+fn silence_means_yes_where_that_is_configured() {
+    let mut action = action(Mode::Approve, State::AwaitingApproval);
+    let pace = Pace {
+        on_timeout: OnTimeout::Approve,
+        ..PACE
+    };
+    let end = expires_at(&action).unwrap();
+    let elapsed = Event::Elapsed(None);
+    assert!(!apply(
+        &mut action,
+        &elapsed,
+        &pace,
+        end - Duration::from_millis(1)
+    ));
+    assert!(apply(&mut action, &elapsed, &pace, end));
+    assert_eq!(action.state, State::Grace);
+}
+
+#[test]
+fn an_effect_that_nobody_can_judge_is_undone() {
+    let mut action = action(Mode::Auto, State::Verifying);
+    let end = expires_at(&action).unwrap();
+    let away = Event::Elapsed(Some(by("Prometheus is away")));
+    assert!(apply(&mut action, &away, &PACE, end));
+    assert_eq!(action.state, State::RollingBack);
+    assert_eq!(
+        action.reason,
+        "the effect could not be judged in time: Prometheus is away"
+    );
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let text = || Just("because".to_owned());
+    prop_oneof![
+        Just(Event::Planned(plan())),
+        text().prop_map(Event::Unneeded),
+        text().prop_map(Event::Refused),
+        text().prop_map(|actor| Event::Approved { actor }),
+        text().prop_map(|actor| Event::Rejected {
+            reason: actor.clone(),
+            actor
+        }),
+        Just(Event::Cleared(Shape { replicas: 4 })),
+        text().prop_map(Event::Ensured),
+        text().prop_map(Event::Unensurable),
+        text().prop_map(Event::Verified),
+        text().prop_map(Event::Unverified),
+        text().prop_map(|actor| Event::RollbackAsked { actor }),
+        text().prop_map(Event::Restored),
+        text().prop_map(Event::Unrestorable),
+        Just(Event::Abandoned),
+        Just(Event::Elapsed(None)),
+    ]
+}
+
+fn histories() -> impl Strategy<Value = (Mode, OnTimeout, Vec<(u64, Event)>)> {
+    let modes = prop_oneof![Just(Mode::Observe), Just(Mode::Approve), Just(Mode::Auto)];
+    let timeouts = prop_oneof![Just(OnTimeout::Reject), Just(OnTimeout::Approve)];
+    let events = proptest::collection::vec((0..200_u64, events()), 0..40);
+    (modes, timeouts, events)
+}
+
+/// The order in which states come; a transition always goes up.
+fn rank(state: State) -> usize {
+    State::ALL.iter().position(|s| *s == state).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn every_action_ends_by_time_alone((mode, on_timeout, history) in histories()) {
+        let pace = Pace { on_timeout, ..PACE };
+        let (mut action, mut now) = (action(mode, State::Proposed), NOW);
+        for (seconds, event) in history {
+            now = now + Duration::from_secs(seconds);
+            apply(&mut action, &event, &pace, now);
+        }
+        for _ in 0..State::ALL.len() {
+            now = now + Duration::from_hours(1);
+            apply(&mut action, &Event::Elapsed(None), &pace, now);
+        }
+        prop_assert!(!action.state.is_open(), "{}", action.state);
+    }
+
+    #[test]
+    fn no_state_is_entered_twice_and_ends_are_final((mode, _, history) in histories()) {
+        let (mut action, mut now) = (action(mode, State::Proposed), NOW);
+        for (seconds, event) in history {
+            now = now + Duration::from_secs(seconds);
+            let before = action.state;
+            if !apply(&mut action, &event, &PACE, now) {
+                continue;
+            }
+            prop_assert!(rank(action.state) > rank(before), "{before} → {}", action.state);
+            let is_asked_for = matches!(event, Event::RollbackAsked { .. });
+            let may_reopen = before == State::Succeeded && is_asked_for;
+            prop_assert!(before.is_open() || may_reopen, "{before} → {}", action.state);
+        }
+    }
+
+    #[test]
+    fn effects_are_called_for_only_once_they_are_in_the_journal((mode, _, history) in histories()) {
+        let (mut action, mut now) = (action(mode, State::Proposed), NOW);
+        let mut is_cleared = false;
+        for (seconds, event) in history {
+            now = now + Duration::from_secs(seconds);
+            let work = work(&action, now);
+            prop_assert_eq!(work == Work::Ensure, action.state == State::Applying);
+            prop_assert_eq!(work == Work::Restore, action.state == State::RollingBack);
+            prop_assert!(!action.state.has_effect() || is_cleared, "an effect without a look at the guards");
+            let clears = action.state == State::Grace && matches!(event, Event::Cleared(_));
+            is_cleared |= apply(&mut action, &event, &PACE, now) && clears;
+        }
+    }
+
+    #[test]
+    fn observing_never_has_an_effect((_, on_timeout, history) in histories()) {
+        let pace = Pace { on_timeout, ..PACE };
+        let (mut action, mut now) = (action(Mode::Observe, State::Proposed), NOW);
+        for (seconds, event) in history {
+            now = now + Duration::from_secs(seconds);
+            apply(&mut action, &event, &pace, now);
+            prop_assert!(!action.state.has_effect());
+        }
+    }
+}

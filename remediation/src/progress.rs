@@ -1,0 +1,140 @@
+//! What is known of running work between ticks. Losing it in a crash costs a pause, never an action.
+
+use series::Timestamp;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use store::{Action, ActionId};
+
+/// The efforts that open actions have cost in their present state.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<HashMap<ActionId, Effort>>);
+
+#[derive(Debug, Default)]
+struct Effort {
+    is_claimed: bool,
+    n_attempts: u32,
+    not_before: Option<Timestamp>,
+    awaited: Option<String>,
+}
+
+/// The right to work on an action; at most one exists at a time, and dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    progress: &'a Progress,
+    id: ActionId,
+}
+
+/// The first pause after a failed attempt; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause, also where a server asks for more: the deadline of the action would pass in it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+impl Progress {
+    /// Claims an action, unless another tick works on it.
+    pub(crate) fn claim(&self, id: ActionId) -> Option<Claim<'_>> {
+        let mut efforts = self.lock();
+        let effort = efforts.entry(id).or_default();
+        if effort.is_claimed {
+            return None;
+        }
+        effort.is_claimed = true;
+        Some(Claim { progress: self, id })
+    }
+
+    /// Forgets actions that have ended.
+    pub(crate) fn keep(&self, open: &[Action]) {
+        let open: HashSet<_> = open.iter().map(|action| action.id).collect();
+        self.lock()
+            .retain(|id, effort| effort.is_claimed || open.contains(id));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ActionId, Effort>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim<'_> {
+    /// Whether the pause after a failed attempt still lasts.
+    pub(crate) fn is_pausing(&self, now: Timestamp) -> bool {
+        self.with(|effort| effort.not_before.is_some_and(|until| now < until))
+    }
+
+    /// What the action waits for, as noted last.
+    pub(crate) fn awaited(&self) -> Option<String> {
+        self.with(|effort| effort.awaited.clone())
+    }
+
+    /// Notes what the action waits for.
+    pub(crate) fn awaits(&self, what: &str) {
+        self.with(|effort| effort.awaited = Some(what.to_owned()));
+    }
+
+    /// Notes a failed attempt, begins a pause and returns the number of attempts so far.
+    pub(crate) fn failed(&self, asked: Option<Duration>, now: Timestamp) -> u32 {
+        self.with(|effort| {
+            let doubled = FIRST_PAUSE * 2_u32.pow(effort.n_attempts.min(5));
+            let pause = doubled.max(asked.unwrap_or_default()).min(LONGEST_PAUSE);
+            effort.n_attempts += 1;
+            effort.not_before = Some(now + pause);
+            effort.n_attempts
+        })
+    }
+
+    /// Begins anew, in another state.
+    pub(crate) fn renew(&self) {
+        self.with(|effort| {
+            *effort = Effort {
+                is_claimed: true,
+                ..Effort::default()
+            };
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Effort) -> T) -> T {
+        act(self.progress.lock().entry(self.id).or_default())
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.with(|effort| effort.is_claimed = false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+    #[test]
+    fn an_action_is_worked_on_once_at_a_time() {
+        let (progress, id) = (Progress::default(), ActionId::new(NOW));
+        let claim = progress.claim(id).unwrap();
+        assert!(progress.claim(id).is_none());
+        assert!(progress.claim(ActionId::new(NOW)).is_some());
+        drop(claim);
+        assert!(progress.claim(id).is_some());
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_listen_to_the_server() {
+        let progress = Progress::default();
+        let claim = progress.claim(ActionId::new(NOW)).unwrap();
+        let pause = |asked: Option<u64>| {
+            claim.failed(asked.map(Duration::from_secs), NOW);
+            let ends = |s: &u64| !claim.is_pausing(NOW + Duration::from_secs(*s));
+            (0..100).find(ends).unwrap()
+        };
+        let pauses: Vec<_> = [None, None, None, Some(7), Some(900), None]
+            .map(pause)
+            .to_vec();
+        assert_eq!(pauses, [1, 2, 4, 8, 30, 30]);
+        claim.renew();
+        assert!(!claim.is_pausing(NOW));
+    }
+}

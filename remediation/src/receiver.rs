@@ -1,0 +1,220 @@
+//! Taking in notifications: every alert gets an outcome with a reason, written down before it is answered.
+
+use crate::{
+    Remediation, RemediationError,
+    config::{Settings, Workload},
+    machine::PLANNING_LIMIT,
+};
+use alertmanager_client::webhook::{Alert, Status, Webhook};
+use serde::Serialize;
+use series::Timestamp;
+use std::time::Duration;
+use store::{
+    Accepted, ActionId, AlertStatus, Cause, Delivery, Outcome, Proposal, RecordedDelivery,
+    StoreError,
+};
+
+/// What became of a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// One for each alert, in the order of the notification.
+    pub alerts: Vec<AlertReceipt>,
+    /// How many alerts Alertmanager left out; they are not known to us.
+    pub truncated: u64,
+}
+
+/// What became of one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertReceipt {
+    /// Which alert.
+    pub fingerprint: String,
+    /// Whether it fires.
+    pub status: AlertStatus,
+    /// Whether it was heard of before; the rest is then what was found out at that time.
+    pub is_duplicate: bool,
+    /// The workload that it is about.
+    pub workload: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// The action that it brought about, joined or ended.
+    pub action: Option<ActionId>,
+}
+
+/// The name under which the receiver writes history.
+const RECEIVER: &str = "receiver";
+
+/// How long a deferred alert is kept in mind. Whatever fires for longer is delivered again.
+const DEFERRAL_LIMIT: Duration = Duration::from_hours(24);
+
+/// How many deferred alerts one tick looks at; the others are looked at once these have gone.
+const MAX_DEFERRED: u32 = 100;
+
+impl Remediation {
+    /// Takes in a notification. Once this returns, all of it is on the disk and may be answered with 200; an
+    /// error should be answered with 503, which makes Alertmanager send it again.
+    ///
+    /// Labels only choose among the configured workloads: the first in the file whose `match` they carry.
+    pub async fn receive(
+        &self,
+        webhook: &Webhook,
+        now: Timestamp,
+    ) -> Result<Receipt, RemediationError> {
+        let current = self.current();
+        let mut alerts = Vec::with_capacity(webhook.alerts.len());
+        for alert in &webhook.alerts {
+            alerts.push(self.take_in(alert, &current.settings, now).await?);
+        }
+        if webhook.truncated_alerts > 0 {
+            tracing::warn!(
+                truncated = webhook.truncated_alerts,
+                "Alertmanager left alerts out of a notification: raise max_alerts of the receiver"
+            );
+        }
+        Ok(Receipt {
+            alerts,
+            truncated: webhook.truncated_alerts,
+        })
+    }
+
+    async fn take_in(
+        &self,
+        alert: &Alert,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<AlertReceipt, StoreError> {
+        let delivery = delivery(alert, now);
+        let workload = settings.workloads.iter().find(|w| is_about(alert, w));
+        let accepted = match (delivery.status, workload) {
+            (AlertStatus::Resolved, workload) => {
+                let name = workload.map(|workload| workload.name.as_str());
+                self.journal
+                    .accept_resolved(&delivery, name, RECEIVER)
+                    .await
+            }
+            (AlertStatus::Firing, Some(workload)) => {
+                self.ask(&delivery, workload, settings, now).await
+            }
+            (AlertStatus::Firing, None) => {
+                let reason = "no workload's `match` fits the labels of the alert";
+                self.journal
+                    .accept_without_action(&delivery, None, Outcome::Unmatched, reason)
+                    .await
+            }
+        }?;
+        let receipt = receipt(accepted);
+        tracing::info!(
+            fingerprint = receipt.fingerprint,
+            status = %receipt.status,
+            outcome = %receipt.outcome,
+            duplicate = receipt.is_duplicate,
+            workload = receipt.workload,
+            reason = receipt.reason,
+            "alert taken in"
+        );
+        Ok(receipt)
+    }
+
+    async fn ask(
+        &self,
+        delivery: &Delivery,
+        workload: &Workload,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        // An alert joins an open action whatever the guards say; they stand before new ones.
+        let is_idle = !self.has_open_action(&workload.name).await?;
+        let deferral = match is_idle {
+            true => self.deferral(workload, &settings.guards, now).await?,
+            false => None,
+        };
+        match deferral {
+            None => {
+                self.journal
+                    .accept(delivery, &proposal(workload, now))
+                    .await
+            }
+            Some(reason) => {
+                let name = Some(workload.name.as_str());
+                self.journal
+                    .accept_without_action(delivery, name, Outcome::Deferred, &reason)
+                    .await
+            }
+        }
+    }
+
+    async fn has_open_action(&self, workload: &str) -> Result<bool, StoreError> {
+        let open = self.journal.open_actions().await?;
+        Ok(open.iter().any(|action| action.workload == workload))
+    }
+
+    /// Takes up deferred alerts that still fire and that nothing stands against any more. Alertmanager would
+    /// repeat them too, but only after hours.
+    pub(crate) async fn reconsider(&self, now: Timestamp) -> Result<(), StoreError> {
+        let current = self.current();
+        let since = now - DEFERRAL_LIMIT;
+        for deferred in self.journal.deferred(since, MAX_DEFERRED).await? {
+            let name = deferred.workload.as_deref().unwrap_or_default();
+            let Some(workload) = current.settings.workload(name) else {
+                continue;
+            };
+            let guards = &current.settings.guards;
+            if self.deferral(workload, guards, now).await?.is_none() {
+                let delivery = Delivery {
+                    cause: deferred.cause,
+                    status: deferred.status,
+                    received_at: now,
+                };
+                let proposal = proposal(workload, now);
+                self.journal.accept(&delivery, &proposal).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn delivery(alert: &Alert, now: Timestamp) -> Delivery {
+    Delivery {
+        cause: Cause {
+            fingerprint: alert.fingerprint.clone(),
+            starts_at: Timestamp::from_millis(alert.starts_at.as_millisecond()),
+        },
+        status: match alert.status {
+            Status::Firing => AlertStatus::Firing,
+            Status::Resolved => AlertStatus::Resolved,
+        },
+        received_at: now,
+    }
+}
+
+fn is_about(alert: &Alert, workload: &Workload) -> bool {
+    let mut wanted = workload.labels.iter();
+    wanted.all(|(name, value)| alert.labels.get(name).is_some_and(|seen| seen == value))
+}
+
+fn proposal(workload: &Workload, now: Timestamp) -> Proposal {
+    Proposal {
+        workload: workload.name.clone(),
+        mode: workload.mode,
+        deadline: now + PLANNING_LIMIT,
+        reason: format!("an alert about {} fires", workload.name),
+        actor: RECEIVER.to_owned(),
+    }
+}
+
+fn receipt(accepted: Accepted) -> AlertReceipt {
+    let (is_duplicate, delivery): (bool, RecordedDelivery) = match accepted {
+        Accepted::New(delivery) => (false, delivery),
+        Accepted::Duplicate(delivery) => (true, delivery),
+    };
+    AlertReceipt {
+        fingerprint: delivery.cause.fingerprint,
+        status: delivery.status,
+        is_duplicate,
+        workload: delivery.workload,
+        outcome: delivery.outcome,
+        reason: delivery.reason,
+        action: delivery.action,
+    }
+}

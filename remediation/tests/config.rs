@@ -1,0 +1,230 @@
+//! The configuration: what is read, what stands in for what is left out, and every problem at once.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of tests may stop the test where it stands"
+)]
+
+use remediation::{
+    config::{Method, Settings},
+    machine::OnTimeout,
+};
+use std::time::Duration;
+use store::Mode;
+
+fn read(text: &str) -> Result<Settings, String> {
+    let document = yaml::Document::parse("c.yml", text).map_err(|e| e.to_string())?;
+    let settings = document.check(|node| node.map(Settings::read));
+    settings.map_err(|problems| problems.to_string())
+}
+
+#[track_caller]
+fn check(text: &str, problems: &[&str]) {
+    assert_eq!(read(text).err(), Some(problems.join("\n")));
+}
+
+const LEAST: &str = r#"
+actuators:
+  fleet: {http: {url: "http://127.0.0.1:8081/replicas", body: '{"replicas": {{ replicas }}}'}}
+workloads:
+- name: checkout
+  match: {service: checkout}
+  demand: service:requests:rate5m
+  sizing: {per_replica: 120, min: 3, max: 40}
+  actuator: {use: fleet}
+"#;
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let settings = read(LEAST).unwrap();
+    let workload = &settings.workloads[0];
+    assert_eq!(workload.mode, Mode::Approve);
+    assert_eq!(workload.pace.grace, Duration::from_secs(90));
+    assert_eq!(workload.pace.approval_timeout, Duration::from_mins(1));
+    assert_eq!(workload.pace.on_timeout, OnTimeout::Reject);
+    assert_eq!(workload.pace.wait, Duration::from_secs(30));
+    assert_eq!(workload.cooldown.up, Duration::from_mins(3));
+    assert_eq!(workload.cooldown.down, Duration::from_mins(15));
+    assert_eq!(workload.sizing.quantile.to_string(), "0.95");
+    assert_eq!(
+        (workload.sizing.step_up, workload.sizing.step_down),
+        (1.0, 0.25)
+    );
+    assert_eq!(settings.guards.max_concurrent, 2);
+    let http = settings.actuators.get("fleet").unwrap();
+    assert_eq!(
+        (http.method, http.timeout),
+        (Method::Put, Duration::from_secs(10))
+    );
+    assert_eq!(
+        (&http.observe.url, http.observe.field.as_str()),
+        (&http.url, "/replicas")
+    );
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration_too() {
+    let settings = read("{}").unwrap();
+    assert!(settings.workloads.is_empty());
+    assert_eq!(settings.guards.max_actions_per_hour, 12);
+}
+
+#[test]
+fn all_keys_are_read() {
+    let text = r#"
+actuators:
+  fleet:
+    http:
+      url: https://fleet.example/replicas
+      method: PATCH
+      body: '{"n": {{ replicas }}, "name": "{{ target.name }}"}'
+      headers: {authorization: Bearer x, content-type: application/merge-patch+json}
+      timeout: 3s
+      observe: {url: "https://fleet.example/state", field: /spec/n}
+workloads:
+- name: checkout
+  match: {service: checkout, env: prod}
+  demand: service:requests:rate5m
+  sizing: {per_replica: 120, quantile: 0.9, min: 3, max: 40, step_up: 50%, step_down: 10%}
+  mode: auto
+  grace: 2m
+  approval: {timeout: 5m, on_timeout: approve}
+  cooldown: {up: 10m, down: 1h}
+  rollout: {direct: {wait: 1m, verify: ["p99 < 0.5", "min by (job) (errors < bool 1)"]}}
+  actuator: {use: fleet, target: {name: checkout}}
+guards: {max_concurrent: 1, max_actions_per_hour: 4, kill_switch_file: data/STOP}
+"#;
+    let settings = read(text).unwrap();
+    let workload = &settings.workloads[0];
+    assert_eq!(
+        workload.labels.to_string(),
+        r#"{env="prod",service="checkout"}"#
+    );
+    let verify = &workload.rollout.verify;
+    assert_eq!(
+        verify.iter().map(|c| c.zero_is_false).collect::<Vec<_>>(),
+        [false, true]
+    );
+    assert_eq!(workload.pace.on_timeout, OnTimeout::Approve);
+    assert_eq!(
+        settings.actuators.get("fleet").unwrap().method,
+        Method::Patch
+    );
+    assert_eq!(
+        settings.guards.kill_switch_file.unwrap().to_str(),
+        Some("data/STOP")
+    );
+}
+
+#[test]
+fn every_problem_of_a_workload_is_reported_at_once() {
+    let text = "
+workloads:
+- name: a
+  match: {}
+  demand: 'not a name'
+  sizing: {per_replica: 0, quantile: 95, min: 9, max: 3, step_up: 2, step_down: 150%}
+  mode: maybe
+  grace: 90
+  approval: {timeout: 0s, on_timeout: shrug}
+  rollout: {canary: {steps: [10%]}, direct: {verify: ['up[5m]', 'sum(']}}
+  actuator: {use: fleet}
+- name: a
+  sizing: {per_replica: 1, min: 1}
+";
+    check(
+        text,
+        &[
+            "c.yml:4: workloads[0].match: must name at least one label, or every alert would be about this workload",
+            "c.yml:5: workloads[0].demand: `not a name` is not the name of a forecast",
+            "c.yml:6: workloads[0].sizing.min: min 9 is above max 3",
+            "c.yml:6: workloads[0].sizing.per_replica: must be above 0, got 0",
+            "c.yml:6: workloads[0].sizing.quantile: quantile 95 is not between 0 and 1",
+            "c.yml:6: workloads[0].sizing.step_down: no more than 100% can be taken away",
+            "c.yml:6: workloads[0].sizing.step_up: `2` is not a percentage above zero: write a number and a percent sign, like 25%",
+            "c.yml:7: workloads[0].mode: \"maybe\" is not a mode (observe, approve or auto)",
+            "c.yml:8: workloads[0].grace: `90` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m",
+            "c.yml:9: workloads[0].approval.on_timeout: `shrug` is not one of reject, approve",
+            "c.yml:9: workloads[0].approval.timeout: must be longer than 0s",
+            "c.yml:10: workloads[0].rollout.canary: is not available in this version; use direct",
+            "c.yml:10: workloads[0].rollout.direct.verify[0]: must return an instant vector or a scalar, not a matrix",
+            "c.yml:10: workloads[0].rollout.direct.verify[1]: unclosed left parenthesis",
+            "c.yml:11: workloads[0].actuator.use: there is no actuator `fleet`",
+            "c.yml:12: workloads[1]: `actuator` is missing",
+            "c.yml:12: workloads[1]: `demand` is missing",
+            "c.yml:12: workloads[1]: `match` is missing",
+            "c.yml:12: workloads[1].name: there is another workload `a`",
+            "c.yml:13: workloads[1].sizing: `max` is missing",
+        ],
+    );
+}
+
+#[test]
+fn every_problem_of_an_actuator_is_reported_once() {
+    let text = r#"
+actuators:
+  a: {http: {url: "http://{{ target.host }}/", body: "{{ replicas", method: GET, timeout: 0s}}
+  b: {http: {url: "ftp://x/", observe: {field: replicas}}}
+  c: {http: {url: "http://me:secret@x/", body: "{{ replicas }}", headers: {"a b": c}}}
+  d: {kubernetes: {}}
+  e: {exec: {command: [rm]}}
+  f: {}
+workloads:
+- name: checkout
+  match: {service: checkout}
+  demand: d
+  sizing: {per_replica: 1, min: 1, max: 2}
+  actuator: {use: d}
+"#;
+    check(
+        text,
+        &[
+            "c.yml:3: actuators.a.http.body: the body template cannot be rendered: syntax error: unexpected end of input, expected end of variable block (in <string>:1)",
+            "c.yml:3: actuators.a.http.method: `GET` is not one of PUT, POST, PATCH",
+            "c.yml:3: actuators.a.http.timeout: must be longer than 0s",
+            "c.yml:3: actuators.a.http.url: an address is not a template: only the body is",
+            "c.yml:4: actuators.b.http: `body` is missing",
+            "c.yml:4: actuators.b.http.observe.field: `replicas` is not a JSON pointer: write it like /spec/replicas",
+            "c.yml:4: actuators.b.http.url: must begin with http:// or https:// and name a host",
+            "c.yml:5: actuators.c.http.headers.a b: `a b` is no header name",
+            "c.yml:5: actuators.c.http.url: must not hold credentials: put them under `headers`",
+            "c.yml:6: actuators.d.kubernetes: is not available in this version; use http",
+            "c.yml:7: actuators.e.exec: is not available in this version; use http",
+            "c.yml:8: actuators.f: must say how: `http` is missing",
+        ],
+    );
+}
+
+#[track_caller]
+fn check_body(body: &str, problem: &str) {
+    let text = LEAST.replace(r#"{"replicas": {{ replicas }}}"#, body);
+    let expect = format!(
+        "c.yml:9: workloads[0].actuator: the body of actuator `fleet` does not work here: {problem}"
+    );
+    check(&text, &[&expect]);
+}
+
+#[test]
+fn a_body_is_tried_out_with_each_workload() {
+    check_body("{}", "it does not depend on {{ replicas }}");
+    check_body(
+        "{{ replicas }}}",
+        "rendered, it is not JSON: trailing characters at line 1 column 2",
+    );
+    check_body(
+        "{{ replicas }}{{ target.name }}",
+        "the body template cannot be rendered: undefined value (in <string>:1)",
+    );
+}
+
+#[test]
+fn guards_that_would_stop_everything_or_are_not_there_yet_are_refused() {
+    check(
+        "guards: {max_concurrent: 0, blast_radius: 20%, max_action_per_hour: 1}",
+        &[
+            "c.yml:1: guards.blast_radius: is not available in this version; bound each workload by sizing.step_up",
+            "c.yml:1: guards.max_action_per_hour: unknown key, did you mean `max_actions_per_hour`?",
+            "c.yml:1: guards.max_concurrent: must be at least 1; to stop all actions, use kill_switch_file",
+        ],
+    );
+}

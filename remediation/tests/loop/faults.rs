@@ -1,0 +1,344 @@
+//! What happens when something breaks: crashes, guards, actuators that refuse, effects that do harm.
+
+use crate::world::{Answer, BEGUN, World, after, alert, firing};
+use std::{sync::Arc, time::Duration};
+use store::{Outcome, State};
+
+/// Ticks until something is true, and then drops the tick in the middle of its work, as `kill -9` does.
+async fn crash_when(world: &World, seconds: u64, mut holds: impl AsyncFnMut() -> bool) {
+    let remediation = Arc::clone(&world.remediation);
+    let tick = tokio::spawn(async move { remediation.tick(after(seconds)).await });
+    for _ in 0..500 {
+        if holds().await {
+            tick.abort();
+            let _ = tick.await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the moment to crash did not come");
+}
+
+/// An action whose grace period ends with the next tick.
+async fn about_to_act() -> World {
+    let world = World::new("mode: auto").await;
+    world.deliver(&firing(), 0).await;
+    world.tick(0).await;
+    world
+}
+
+#[tokio::test]
+async fn a_crash_between_journal_and_effect_leaves_one_action_and_one_effect() {
+    let mut world = about_to_act().await;
+    // The first reading clears the way; the second begins the effect, which is in the journal by then.
+    world.fleet().on_get.extend([Answer::Ok, Answer::Hang]);
+    crash_when(&world, 90, async || world.fleet().n_gets == 3).await;
+    assert_eq!(world.action().await.state, State::Applying);
+    assert_eq!(world.fleet().puts.len(), 0);
+
+    world.restart().await;
+    let again = world.deliver(&firing(), 91).await;
+    assert!(again.alerts[0].is_duplicate);
+    world.ticks(91..=125).await;
+    world.assert_state(State::Succeeded, "").await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_between_effect_and_journal_does_not_repeat_the_effect() {
+    let mut world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::DoneButSilent);
+    crash_when(&world, 90, async || world.fleet().puts.len() == 1).await;
+    assert_eq!(world.action().await.state, State::Applying);
+
+    world.restart().await;
+    world.deliver(&firing(), 91).await;
+    world.tick(91).await;
+    world
+        .assert_state(State::Verifying, "there are 7 replicas, as 7 were planned")
+        .await;
+    world.ticks(92..=125).await;
+    world.assert_state(State::Succeeded, "").await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_on_the_way_back_does_not_repeat_it_either() {
+    let mut world = about_to_act().await;
+    world.witness(Ok(vec![]));
+    world.ticks(90..=119).await;
+    world.fleet().on_put.push_back(Answer::DoneButSilent);
+    crash_when(&world, 120, async || world.fleet().puts.len() == 2).await;
+    assert_eq!(world.action().await.state, State::RollingBack);
+    world.restart().await;
+    world.tick(121).await;
+    world
+        .assert_state(State::RolledBack, "there are 4 replicas again")
+        .await;
+    assert_eq!(world.fleet().puts.len(), 2);
+}
+
+#[tokio::test]
+async fn an_effect_found_in_the_world_long_after_a_crash_is_still_judged() {
+    let mut world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::DoneButSilent);
+    crash_when(&world, 90, async || world.fleet().puts.len() == 1).await;
+    world.restart().await;
+    world.tick(90 + 3_600).await;
+    world
+        .assert_state(State::Verifying, "as 7 were planned")
+        .await;
+}
+
+#[tokio::test]
+async fn an_effect_that_was_never_made_is_not_begun_long_after_a_crash() {
+    let mut world = about_to_act().await;
+    world.fleet().on_get.extend([Answer::Ok, Answer::Hang]);
+    crash_when(&world, 90, async || world.fleet().n_gets == 3).await;
+    world.restart().await;
+    world.tick(90 + 3_600).await;
+    world
+        .assert_state(State::Failed, "in time: there are 4 replicas, not 7")
+        .await;
+    assert_eq!(world.fleet().puts.len(), 0);
+}
+
+#[tokio::test]
+async fn a_time_out_is_resolved_by_reading_back() {
+    let world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::DoneButSilent);
+    let report = world.tick(90).await;
+    assert!(
+        report.held[0]
+            .reason
+            .contains("unknown until it is read back"),
+        "{report:?}"
+    );
+    world.tick(90).await;
+    assert_eq!(
+        world.action().await.state,
+        State::Applying,
+        "the pause is kept"
+    );
+    world.tick(91).await;
+    world
+        .assert_state(State::Verifying, "as 7 were planned")
+        .await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_busy_actuator_is_tried_again_after_the_pause_it_names() {
+    for status in [429, 500, 503] {
+        let world = about_to_act().await;
+        world.fleet().on_put.push_back(Answer::Status(status));
+        world.ticks(90..=94).await;
+        let reason = format!("attempt 1 of 8: the actuator answered {status}: not now");
+        world.assert_state(State::Applying, &reason).await;
+        assert_eq!(world.fleet().puts.len(), 1, "Retry-After is kept");
+        world.ticks(95..=125).await;
+        world.assert_state(State::Succeeded, "").await;
+        assert_eq!(world.fleet().puts.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_actuator_that_stays_broken_is_given_up() {
+    let world = about_to_act().await;
+    world.fleet().on_put.extend([Answer::Status(500); 100]);
+    world.ticks(90..=400).await;
+    world.assert_state(State::Failed, "attempt 8 of 8").await;
+    assert_eq!(world.fleet().puts.len(), 8);
+    assert_eq!(world.fleet().replicas, 4);
+}
+
+#[tokio::test]
+async fn what_an_actuator_refuses_is_not_tried_again() {
+    let world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::Status(403));
+    world.ticks(90..=200).await;
+    world.assert_state(State::Failed, "answered 403").await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::Status(307));
+    world.ticks(90..=95).await;
+    world.assert_state(State::Failed, "answered 307").await;
+}
+
+#[tokio::test]
+async fn a_fleet_that_cannot_be_read_is_not_acted_on() {
+    let world = World::new("mode: auto").await;
+    world.fleet().on_get.extend([Answer::Hang; 100]);
+    world.deliver(&firing(), 0).await;
+    for second in [0, 10, 50, 119, 120] {
+        world.tick(second).await;
+    }
+    world
+        .assert_state(
+            State::Expired,
+            "nothing could be worked out in time: no answer",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn without_a_fresh_forecast_nothing_is_done() {
+    let world = World::new("mode: auto").await;
+    world.foresee(None);
+    world.deliver(&firing(), 0).await;
+    let report = world.tick(0).await;
+    assert!(
+        report.held[0].reason.contains("no fresh forecast"),
+        "{report:?}"
+    );
+    world.foresee(Some(812.0));
+    world.tick(1).await;
+    world.assert_state(State::Grace, "").await;
+    world.foresee(None);
+    world.ticks(2..=95).await;
+    world
+        .assert_state(State::Rejected, "is no longer there")
+        .await;
+    assert_eq!(world.fleet().puts.len(), 0);
+}
+
+#[tokio::test]
+async fn an_effect_that_does_harm_is_rolled_back() {
+    let world = about_to_act().await;
+    world.witness(Ok(vec![]));
+    world.ticks(90..=125).await;
+    world
+        .assert_state(State::RolledBack, "scaled back 7 → 4")
+        .await;
+    let history = world.history().await;
+    let why = &history
+        .iter()
+        .find(|l| l.to == State::RollingBack)
+        .unwrap()
+        .reason;
+    assert_eq!(why, "does not hold: service:latency:p99 < 0.5");
+    assert_eq!((world.fleet().puts.len(), world.fleet().replicas), (2, 4));
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_is_not_rolled_back() {
+    let world = about_to_act().await;
+    world.witness(Ok(vec![]));
+    world.ticks(90..=119).await;
+    world.fleet().replicas = 9;
+    world.ticks(120..=125).await;
+    world
+        .assert_state(
+            State::Failed,
+            "left alone: there are 9 replicas, not the 7 we wrote",
+        )
+        .await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn evidence_that_stays_away_means_the_way_back() {
+    let world = about_to_act().await;
+    world.witness(Err("connection refused".to_owned()));
+    world.ticks(90..=300).await;
+    world.assert_state(State::Verifying, "").await;
+    world.ticks(301..=430).await;
+    world.assert_state(State::RolledBack, "").await;
+    let history = world.history().await;
+    let why = &history
+        .iter()
+        .find(|l| l.to == State::RollingBack)
+        .unwrap()
+        .reason;
+    assert!(
+        why.contains("could not be judged in time: cannot evaluate"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_what_has_not_begun_and_defers_what_is_new() {
+    let world = about_to_act().await;
+    std::fs::write(&world.kill_switch, "").unwrap();
+    world.ticks(90..=95).await;
+    world.assert_state(State::Rejected, "the kill switch").await;
+    let later = vec![alert("firing", "f1", "2027-01-15T09:00:00Z", "checkout")];
+    let receipt = world.deliver(&later, 4_000).await;
+    assert_eq!(receipt.alerts[0].outcome, Outcome::Deferred);
+    assert!(
+        receipt.alerts[0].reason.contains("kill switch"),
+        "{receipt:?}"
+    );
+    world.tick(4_001).await;
+    assert_eq!(world.actions().await.len(), 1);
+
+    std::fs::remove_file(&world.kill_switch).unwrap();
+    world.tick(4_002).await;
+    assert_eq!(
+        world.actions().await.len(),
+        2,
+        "the alert still fires, so it is taken up"
+    );
+}
+
+#[tokio::test]
+async fn the_kill_switch_is_looked_at_again_right_before_each_call() {
+    let world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::Status(500));
+    world.tick(90).await;
+    std::fs::write(&world.kill_switch, "").unwrap();
+    world.ticks(91..=100).await;
+    world.assert_state(State::Failed, "the kill switch").await;
+    assert_eq!(world.fleet().puts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_workload_cools_down_before_it_is_acted_on_again() {
+    let world = about_to_act().await;
+    world.ticks(90..=125).await;
+    world.foresee(Some(1_500.0));
+    let next = vec![alert("firing", "f2", BEGUN, "checkout")];
+    let receipt = world.deliver(&next, 180).await;
+    assert_eq!(receipt.alerts[0].outcome, Outcome::Deferred);
+    assert!(
+        receipt.alerts[0]
+            .reason
+            .contains("cooling down for another 2m"),
+        "{receipt:?}"
+    );
+    world.ticks(181..=295).await;
+    assert_eq!(world.actions().await.len(), 1);
+    world.ticks(296..=430).await;
+    let newest = &world.actions().await[0];
+    assert_eq!(
+        (newest.state, world.fleet().replicas),
+        (State::Succeeded, 13)
+    );
+    assert_eq!(world.fleet().puts.len(), 2);
+}
+
+#[tokio::test]
+async fn no_more_actions_than_the_hourly_limit() {
+    let world = World::new("mode: auto").await;
+    for round in 0..4 {
+        // Each time somebody scales down behind our back and the alert comes anew.
+        world.fleet().replicas = 4;
+        let begun = format!("2027-01-15T08:{:02}:00Z", round * 10);
+        let start = round * 600;
+        let firing = vec![alert("firing", "f1", &begun, "checkout")];
+        world.deliver(&firing, start).await;
+        world.ticks(start..=start + 130).await;
+    }
+    assert_eq!(world.fleet().puts.len(), 3);
+    let newest = &world.actions().await[0];
+    assert_eq!(newest.state, State::Rejected);
+    assert!(
+        newest.reason.contains("max_actions_per_hour is 3"),
+        "{}",
+        newest.reason
+    );
+}

@@ -1,0 +1,10 @@
+//! From alerts to actions on a real fleet behind HTTP, with a journal on disk.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of tests may stop the test where it stands"
+)]
+
+mod actions;
+mod faults;
+mod world;

@@ -1,0 +1,12 @@
+//! The engine, fed from memory: whatever Prometheus may answer, and when.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod curves;
+mod failures;
+mod fleet;
+mod forecasts;
+mod recordings;
+mod reload;
+mod schedule;
+mod world;
