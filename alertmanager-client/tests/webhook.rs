@@ -1,5 +1,10 @@
 //! Recorded notifications of several Alertmanager versions, and what is refused.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "shared test code may stop the test where it stands"
+)]
+
 use alertmanager_client::webhook::{Status, Webhook};
 
 #[track_caller]

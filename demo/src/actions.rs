@@ -16,6 +16,8 @@ pub struct Action {
     pub reason: String,
     /// The count that it is to bring about, when it says so.
     pub replicas: Option<u64>,
+    /// When it was first written down, when it says so.
+    pub created: Option<Timestamp>,
     /// How it came there, oldest first.
     pub transitions: Vec<Transition>,
 }
@@ -42,15 +44,19 @@ impl Action {
 
     /// When it was first written down.
     pub fn begun(&self) -> Option<Timestamp> {
-        self.transitions.iter().map(|step| step.at).min()
+        let first = self.transitions.iter().map(|step| step.at).min();
+        self.created.or(first)
     }
 }
 
-/// Reads the answer of `/api/v1/actions`, with or without an envelope. What an action lacks stays empty.
+/// Reads the answer of `/api/v1/actions`, with or without an envelope, oldest first. What an action lacks stays
+/// empty.
 pub fn read(answer: &Value) -> Vec<Action> {
     let inside = answer.get("data").unwrap_or(answer);
     let list = inside.get("actions").unwrap_or(inside);
-    list.as_array().into_iter().flatten().map(action).collect()
+    let mut actions: Vec<_> = list.as_array().into_iter().flatten().map(action).collect();
+    actions.sort_by_key(Action::begun);
+    actions
 }
 
 fn action(value: &Value) -> Action {
@@ -63,6 +69,7 @@ fn action(value: &Value) -> Action {
         replicas: ["/plan/target/replicas", "/plan/replicas"]
             .iter()
             .find_map(|path| value.pointer(path)?.as_u64()),
+        created: time(value, "created_at"),
         transitions: steps.filter_map(transition).collect(),
     }
 }

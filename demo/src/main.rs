@@ -83,8 +83,12 @@ async fn perform(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         paint: paint(),
     };
     let outcome = tokio::select! {
-        outcome = play(&plan, arguments.keep) => outcome,
-        ended = interrupted() => ended.map(|()| Outcome::Interrupted),
+        outcome = play(&plan) => outcome,
+        ended = interrupted() => ended.map(|()| (Outcome::Interrupted, None)),
+    };
+    let outcome = match outcome {
+        Ok((outcome, Some(stack))) => end(stack, &plan, arguments.keep).await.map(|()| outcome),
+        outcome => outcome.map(|(outcome, _)| outcome),
     };
     match outcome {
         Ok(Outcome::Averted) => Ok(ExitCode::SUCCESS),
@@ -110,9 +114,10 @@ enum Outcome {
     Interrupted,
 }
 
-async fn play(plan: &Plan, keep: bool) -> anyhow::Result<Outcome> {
+/// Shows it all, and leaves the programs running.
+async fn play(plan: &Plan) -> anyhow::Result<(Outcome, Option<Stack>)> {
     println!("{}\n", introduction(plan));
-    let mut stack = Stack::start(plan).await?;
+    let stack = Stack::start(plan).await?;
     let start = (plan.clock)();
     let opening = plan.demand.opening();
     ensure!(
@@ -140,16 +145,21 @@ async fn play(plan: &Plan, keep: bool) -> anyhow::Result<Outcome> {
                 .green("The breach that happened without the action did not happen with it.")
         );
     }
-    if keep {
-        println!("\n{}", addresses(&stack, opening)?);
-        interrupted().await?;
-    }
-    stack.stop().await?;
-    Ok(if missing.is_empty() {
+    let outcome = if missing.is_empty() {
         Outcome::Averted
     } else {
         Outcome::Missing
-    })
+    };
+    Ok((outcome, Some(stack)))
+}
+
+/// Ends the programs, at once or when the user has looked around.
+async fn end(mut stack: Stack, plan: &Plan, keep: bool) -> anyhow::Result<()> {
+    if keep {
+        println!("\n{}", addresses(&stack, plan.demand.opening())?);
+        interrupted().await?;
+    }
+    stack.stop().await
 }
 
 fn introduction(plan: &Plan) -> String {
@@ -208,7 +218,7 @@ fn find_programs(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     };
     let foreshadow = arguments.foreshadow.clone().map_or_else(beside, Ok)?;
     // It is started in a folder of its own.
-    foreshadow.canonicalize().with_context(|| {
+    foreshadow.canonicalize().ok().with_context(|| {
         format!(
             "{} is not there: build it, or name it with --foreshadow",
             foreshadow.display()

@@ -55,6 +55,7 @@ impl Paint {
 pub struct Step {
     paint: Paint,
     begun: Instant,
+    is_open: bool,
 }
 
 impl Step {
@@ -66,16 +67,27 @@ impl Step {
         Self {
             paint,
             begun: Instant::now(),
+            is_open: true,
         }
     }
 
     /// Completes the line.
-    pub fn done(self, outcome: &str) {
+    pub fn done(mut self, outcome: &str) {
+        self.is_open = false;
         let seconds = self.begun.elapsed().as_secs_f64();
         println!(
             "{outcome:<56} {}",
             self.paint.dim(format_args!("{seconds:>5.1} s"))
         );
+    }
+}
+
+impl Drop for Step {
+    /// A step that broke off leaves its line to nobody.
+    fn drop(&mut self) {
+        if self.is_open {
+            println!();
+        }
     }
 }
 

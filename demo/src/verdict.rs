@@ -111,6 +111,7 @@ pub(crate) mod tests {
                 state: "succeeded".to_owned(),
                 reason: String::new(),
                 replicas: Some(6),
+                created: None,
                 transitions: vec![
                     step("proposed", 27, "451 requests/s foreseen"),
                     step("succeeded", 63, ""),

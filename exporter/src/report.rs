@@ -3,7 +3,7 @@
 use crate::metrics::{ActionMetrics, RuleMetrics};
 use remediation::Report;
 use rules::{Evaluated, GroupReport, RuleReport};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 /// Tells of one evaluation of a group.
 pub(crate) fn group(metrics: &RuleMetrics, report: &GroupReport) {
@@ -84,21 +84,10 @@ fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Tells of what became of open actions.
+/// Counts what became of open actions, which the log tells already.
 pub(crate) fn tick(metrics: &ActionMetrics, report: &Report) {
     for moved in &report.moved {
         let labels = [moved.workload.as_str(), moved.to.as_str()];
         metrics.transitions.with_label_values(&labels).inc();
-        info!(
-            action = %moved.action,
-            workload = moved.workload,
-            from = %moved.from,
-            to = %moved.to,
-            reason = moved.reason,
-            "action moved on"
-        );
-    }
-    for held in &report.held {
-        debug!(action = %held.action, workload = held.workload, reason = held.reason, "action waits");
     }
 }

@@ -10,7 +10,8 @@ use anyhow::{Context as _, ensure};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use std::{net::TcpListener, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
 
 /// How often open actions are looked at when nothing woke the loop.
 const TICK: Duration = Duration::from_millis(500);
@@ -87,19 +88,29 @@ fn check_exposure(flags: &Serve, web: &WebConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Moves open actions on, until the program stops.
+/// Moves open actions on, until the program stops. A tick waits for the slowest actuator that it calls, so
+/// the next one does not wait for it: each action is worked on by one tick at a time.
 async fn act(app: Arc<App>) {
+    let ticks = TaskTracker::new();
     while !app.is_stopping() {
-        match app.remediation.tick(app.now()).await {
-            Ok(done) => report::tick(&app.metrics.actions, &done),
-            Err(error) => {
-                let error = format!("{:#}", anyhow::Error::new(error));
-                error!(error, "open actions could not be moved on");
-            }
-        }
+        ticks.spawn(tick(app.clone()));
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             () = app.wake.notified() => {}
+        }
+    }
+    ticks.close();
+    if tokio::time::timeout(GRACE, ticks.wait()).await.is_err() {
+        warn!("an actuator has not answered; its action is taken up at the next start");
+    }
+}
+
+async fn tick(app: Arc<App>) {
+    match app.remediation.tick(app.now()).await {
+        Ok(done) => report::tick(&app.metrics.actions, &done),
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::new(error));
+            error!(error, "open actions could not be moved on");
         }
     }
 }

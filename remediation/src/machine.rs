@@ -171,14 +171,15 @@ pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Opti
             format!("cleared, with {observed} found"),
         ),
         (Applying, Event::Ensured(how)) => (Verifying, SUPERVISOR, how.clone()),
-        (Applying, Event::Unensurable(why)) => (Failed, SUPERVISOR, why.clone()),
+        (Applying, Event::Unensurable(why)) | (RollingBack, Event::Unrestorable(why)) => {
+            (Failed, SUPERVISOR, why.clone())
+        }
         (Verifying, Event::Verified(how)) => (Succeeded, SUPERVISOR, how.clone()),
         (Verifying, Event::Unverified(why)) => (RollingBack, SUPERVISOR, why.clone()),
         (Verifying | Succeeded, Event::RollbackAsked { actor }) => {
             (RollingBack, actor.as_str(), format!("asked for by {actor}"))
         }
         (RollingBack, Event::Restored(how)) => (RolledBack, SUPERVISOR, how.clone()),
-        (RollingBack, Event::Unrestorable(why)) => (Failed, SUPERVISOR, why.clone()),
         (_, Event::Elapsed(awaited)) => {
             let to = elapsed(action, pace, now)?;
             (
@@ -242,15 +243,15 @@ fn entering(to: State, actor: &str, reason: String, pace: &Pace, now: Timestamp)
         State::Verifying => Some(pace.wait),
         _ => None,
     };
-    let remark = match (to, lasts) {
-        (State::Grace, Some(grace)) => format!("; it begins in {}", PromDuration::new(grace)),
-        _ => String::new(),
+    let reason = match to {
+        State::Grace => format!("{reason}; it begins in {}", PromDuration::new(pace.grace)),
+        _ => reason,
     };
     Step {
         to,
         deadline: lasts.map(|lasts| now + lasts),
         actor: actor.to_owned(),
-        reason: format!("{reason}{remark}"),
+        reason,
     }
 }
 

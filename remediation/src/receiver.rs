@@ -124,10 +124,10 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
         // An alert joins an open action whatever the guards say; they stand before new ones.
-        let is_idle = !self.has_open_action(&workload.name).await?;
-        let deferral = match is_idle {
-            true => self.deferral(workload, &settings.guards, now).await?,
-            false => None,
+        let deferral = if self.has_open_action(&workload.name).await? {
+            None
+        } else {
+            self.deferral(workload, &settings.guards, now).await?
         };
         match deferral {
             None => {

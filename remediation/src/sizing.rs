@@ -54,38 +54,38 @@ impl Sizing {
             return Sized::Unusable { why };
         }
         let needed = replicas(demand / self.per_replica);
-        let mut why = format!(
+        let mut words = vec![format!(
             "{} in {}{} / {} per replica needs {needed}",
             rounded(demand),
             PromDuration::new(foreseen.horizon.get()),
-            match current {
-                Some(current) => format!(" (now {})", rounded(current)),
-                None => String::new(),
-            },
+            current.map_or_else(String::new, |now| format!(" (now {})", rounded(now))),
             rounded(self.per_replica),
-        );
-        let target = self.bound(needed, observed.replicas, &mut why);
+        )];
+        let target = self.bound(needed, observed.replicas, &mut words);
         if target > observed.replicas {
-            let target = Shape { replicas: target };
-            return Sized::Up { target, why };
+            return Sized::Up {
+                target: Shape { replicas: target },
+                why: words.join(", "),
+            };
         }
-        why.push_str(&format!(", and there are {observed}"));
+        words.push(format!("and there are {observed}"));
+        let why = words.join(", ");
         Sized::Enough { why }
     }
 
     /// The step limit first, then `max`, then `min`, which is a promise that no limit breaks.
-    fn bound(&self, needed: u32, observed: u32, why: &mut String) -> u32 {
+    fn bound(&self, needed: u32, observed: u32, words: &mut Vec<String>) -> u32 {
         let step = replicas_below(f64::from(observed) * self.step_up).max(1);
         let reach = observed.saturating_add(step);
         let mut target = needed;
         for (limit, name) in [(reach, "one step"), (self.max, "max")] {
             if target > limit {
-                why.push_str(&format!(", held to {limit} by {name}"));
+                words.push(format!("held to {limit} by {name}"));
                 target = limit;
             }
         }
         if target < self.min {
-            why.push_str(&format!(", raised to {} by min", self.min));
+            words.push(format!("raised to {} by min", self.min));
             target = self.min;
         }
         target

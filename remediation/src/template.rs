@@ -35,7 +35,7 @@ impl Template {
             .map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
         let context = Value::from_iter([
             ("replicas", Value::from(shape.replicas)),
-            ("target", Value::from_iter(target)),
+            ("target", target.collect()),
         ]);
         environment()
             .render_str(&self.0, context)

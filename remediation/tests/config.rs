@@ -1,10 +1,5 @@
 //! The configuration: what is read, what stands in for what is left out, and every problem at once.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of tests may stop the test where it stands"
-)]
-
 use remediation::{
     config::{Method, Settings},
     machine::OnTimeout,

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a helper of tests may stop the test where it stands"
+    reason = "shared test code may stop the test where it stands"
 )]
 
 use series::Timestamp;

@@ -11,7 +11,8 @@ pub struct Guards {
     pub max_concurrent: u32,
     /// How many effects may be ordered within an hour; at least one.
     pub max_actions_per_hour: u32,
-    /// Nothing is done while this file is there; it is looked for right before each effect.
+    /// Nothing is done while this file is there; it is looked for right before each effect. As written, so a
+    /// relative path counts from the program's working folder.
     pub kill_switch_file: Option<PathBuf>,
 }
 

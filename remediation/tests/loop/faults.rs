@@ -34,21 +34,21 @@ async fn a_crash_between_journal_and_effect_leaves_one_action_and_one_effect() {
     world.fleet().on_get.extend([Answer::Ok, Answer::Hang]);
     crash_when(&world, 90, async || world.fleet().n_gets == 3).await;
     assert_eq!(world.action().await.state, State::Applying);
-    assert_eq!(world.fleet().puts.len(), 0);
+    assert_eq!(world.n_puts(), 0);
 
     world.restart().await;
     let again = world.deliver(&firing(), 91).await;
     assert!(again.alerts[0].is_duplicate);
     world.ticks(91..=125).await;
     world.assert_state(State::Succeeded, "").await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
 async fn a_crash_between_effect_and_journal_does_not_repeat_the_effect() {
     let mut world = about_to_act().await;
     world.fleet().on_put.push_back(Answer::DoneButSilent);
-    crash_when(&world, 90, async || world.fleet().puts.len() == 1).await;
+    crash_when(&world, 90, async || world.n_puts() == 1).await;
     assert_eq!(world.action().await.state, State::Applying);
 
     world.restart().await;
@@ -59,7 +59,7 @@ async fn a_crash_between_effect_and_journal_does_not_repeat_the_effect() {
         .await;
     world.ticks(92..=125).await;
     world.assert_state(State::Succeeded, "").await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
@@ -68,21 +68,21 @@ async fn a_crash_on_the_way_back_does_not_repeat_it_either() {
     world.witness(Ok(vec![]));
     world.ticks(90..=119).await;
     world.fleet().on_put.push_back(Answer::DoneButSilent);
-    crash_when(&world, 120, async || world.fleet().puts.len() == 2).await;
+    crash_when(&world, 120, async || world.n_puts() == 2).await;
     assert_eq!(world.action().await.state, State::RollingBack);
     world.restart().await;
     world.tick(121).await;
     world
         .assert_state(State::RolledBack, "there are 4 replicas again")
         .await;
-    assert_eq!(world.fleet().puts.len(), 2);
+    assert_eq!(world.n_puts(), 2);
 }
 
 #[tokio::test]
 async fn an_effect_found_in_the_world_long_after_a_crash_is_still_judged() {
     let mut world = about_to_act().await;
     world.fleet().on_put.push_back(Answer::DoneButSilent);
-    crash_when(&world, 90, async || world.fleet().puts.len() == 1).await;
+    crash_when(&world, 90, async || world.n_puts() == 1).await;
     world.restart().await;
     world.tick(90 + 3_600).await;
     world
@@ -100,7 +100,7 @@ async fn an_effect_that_was_never_made_is_not_begun_long_after_a_crash() {
     world
         .assert_state(State::Failed, "in time: there are 4 replicas, not 7")
         .await;
-    assert_eq!(world.fleet().puts.len(), 0);
+    assert_eq!(world.n_puts(), 0);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_time_out_is_resolved_by_reading_back() {
     world
         .assert_state(State::Verifying, "as 7 were planned")
         .await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
@@ -135,10 +135,10 @@ async fn a_busy_actuator_is_tried_again_after_the_pause_it_names() {
         world.ticks(90..=94).await;
         let reason = format!("attempt 1 of 8: the actuator answered {status}: not now");
         world.assert_state(State::Applying, &reason).await;
-        assert_eq!(world.fleet().puts.len(), 1, "Retry-After is kept");
+        assert_eq!(world.n_puts(), 1, "Retry-After is kept");
         world.ticks(95..=125).await;
         world.assert_state(State::Succeeded, "").await;
-        assert_eq!(world.fleet().puts.len(), 2);
+        assert_eq!(world.n_puts(), 2);
     }
 }
 
@@ -148,7 +148,7 @@ async fn an_actuator_that_stays_broken_is_given_up() {
     world.fleet().on_put.extend([Answer::Status(500); 100]);
     world.ticks(90..=400).await;
     world.assert_state(State::Failed, "attempt 8 of 8").await;
-    assert_eq!(world.fleet().puts.len(), 8);
+    assert_eq!(world.n_puts(), 8);
     assert_eq!(world.fleet().replicas, 4);
 }
 
@@ -158,7 +158,7 @@ async fn what_an_actuator_refuses_is_not_tried_again() {
     world.fleet().on_put.push_back(Answer::Status(403));
     world.ticks(90..=200).await;
     world.assert_state(State::Failed, "answered 403").await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn without_a_fresh_forecast_nothing_is_done() {
     world
         .assert_state(State::Rejected, "is no longer there")
         .await;
-    assert_eq!(world.fleet().puts.len(), 0);
+    assert_eq!(world.n_puts(), 0);
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn an_effect_that_does_harm_is_rolled_back() {
         .unwrap()
         .reason;
     assert_eq!(why, "does not hold: service:latency:p99 < 0.5");
-    assert_eq!((world.fleet().puts.len(), world.fleet().replicas), (2, 4));
+    assert_eq!((world.n_puts(), world.fleet().replicas), (2, 4));
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn what_somebody_else_wrote_is_not_rolled_back() {
             "left alone: there are 9 replicas, not the 7 we wrote",
         )
         .await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn the_kill_switch_is_looked_at_again_right_before_each_call() {
     std::fs::write(&world.kill_switch, "").unwrap();
     world.ticks(91..=100).await;
     world.assert_state(State::Failed, "the kill switch").await;
-    assert_eq!(world.fleet().puts.len(), 1);
+    assert_eq!(world.n_puts(), 1);
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn a_workload_cools_down_before_it_is_acted_on_again() {
         (newest.state, world.fleet().replicas),
         (State::Succeeded, 13)
     );
-    assert_eq!(world.fleet().puts.len(), 2);
+    assert_eq!(world.n_puts(), 2);
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn no_more_actions_than_the_hourly_limit() {
         world.deliver(&firing, start).await;
         world.ticks(start..=start + 130).await;
     }
-    assert_eq!(world.fleet().puts.len(), 3);
+    assert_eq!(world.n_puts(), 3);
     let newest = &world.actions().await[0];
     assert_eq!(newest.state, State::Rejected);
     assert!(
@@ -341,4 +341,27 @@ async fn no_more_actions_than_the_hourly_limit() {
         "{}",
         newest.reason
     );
+}
+
+#[tokio::test]
+async fn no_more_unsettled_effects_at_once_than_the_limit() {
+    let world = World::new("mode: auto").await;
+    let both = ["checkout", "search"].map(|service| alert("firing", service, BEGUN, service));
+    world.deliver(&both, 0).await;
+    world.ticks(0..=90).await;
+    let states = async || {
+        let actions = world.actions().await;
+        let mut states: Vec<_> = actions.iter().map(|action| action.state.as_str()).collect();
+        states.sort_unstable();
+        states
+    };
+    assert_eq!(states().await, ["grace", "verifying"]);
+    // The fleet shrinks again, so that the second action is still needed when its turn comes.
+    world.fleet().replicas = 4;
+    let report = world.tick(91).await;
+    let why = "1 other actions are under way, and max_concurrent is 1";
+    assert_eq!(report.held[0].reason, why);
+    world.ticks(92..=151).await;
+    assert_eq!(states().await, ["succeeded", "succeeded"]);
+    assert_eq!(world.n_puts(), 2);
 }

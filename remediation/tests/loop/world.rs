@@ -14,7 +14,7 @@ use remediation::{Evidence, Foreseen, Foresight, Receipt, Remediation, Report, c
 use series::{Horizon, Labels, Quantile, Timestamp};
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -108,7 +108,8 @@ struct Oracle(Mutex<Option<f64>>);
 impl Foresight for Oracle {
     fn demand(&self, name: &str, labels: &Labels, _: Quantile, now: Timestamp) -> Option<Foreseen> {
         assert_eq!(name, "service:requests:rate5m");
-        assert_eq!(labels.to_string(), r#"{service="checkout"}"#);
+        assert_eq!(labels.len(), 1, "{labels}");
+        assert!(["checkout", "search"].contains(&labels.get("service")));
         let value = (*self.0.lock().unwrap())?;
         let horizon = Duration::from_hours(1);
         Some(Foreseen {
@@ -148,7 +149,7 @@ pub(crate) struct World {
 }
 
 /// Four replicas, 812 requests a second foreseen at 120 each: seven are needed.
-pub(crate) const WORKLOAD: &str = "
+const WORKLOAD: &str = "
   name: checkout
   match: {alertname: BreachForeseen, service: checkout}
   demand: service:requests:rate5m
@@ -159,7 +160,9 @@ pub(crate) const WORKLOAD: &str = "
   actuator: {use: fleet, target: {tier: 'a\"b'}}
 ";
 
-pub(crate) fn settings(url: &str, mode: &str, guards: &str) -> Settings {
+/// Two workloads on one fleet: the checkout and the search.
+fn settings(url: &str, mode: &str, guards: &str) -> Settings {
+    let search = WORKLOAD.replace("checkout", "search");
     let text = format!(
         "actuators:
   fleet:
@@ -170,6 +173,7 @@ pub(crate) fn settings(url: &str, mode: &str, guards: &str) -> Settings {
       timeout: 300ms
 workloads:
 - {mode}{WORKLOAD}
+- {mode}{search}
 guards: {guards}
 "
     );
@@ -187,7 +191,7 @@ impl World {
         let url = serve(Arc::clone(&fleet)).await;
         let kill_switch = folder.path().join("STOP");
         let guards = format!(
-            "{{max_actions_per_hour: 3, kill_switch_file: '{}'}}",
+            "{{max_concurrent: 1, max_actions_per_hour: 3, kill_switch_file: '{}'}}",
             kill_switch.display()
         );
         let settings = settings(&url, mode, &guards);
@@ -215,6 +219,11 @@ impl World {
 
     pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {
         self.fleet.lock().unwrap()
+    }
+
+    /// How often something was set, or was to be.
+    pub(crate) fn n_puts(&self) -> usize {
+        self.fleet().puts.len()
     }
 
     pub(crate) fn foresee(&self, demand: Option<f64>) {
@@ -281,7 +290,7 @@ impl World {
 }
 
 async fn start(
-    journal: &PathBuf,
+    journal: &Path,
     settings: &Settings,
     oracle: &Arc<Oracle>,
     witness: &Arc<Witness>,

@@ -1,0 +1,61 @@
+//! `foreshadow check` tells every problem, with file, line and key.
+
+use std::{fs, process::Command};
+
+const CONFIG: &str = "\
+global: {evaluation_interval: 0s}
+prometheus:
+  url: localhost:9090
+  basic_auth: {username: ann}
+  timeot: 5s
+rule_files: [rules.yml, missing.yml]
+actuators:
+  fleet: {http: {url: 'http://127.0.0.1:1/', body: '{{ replicas'}}
+workloads:
+- name: checkout
+  match: {service: checkout}
+  demand: nothing
+  sizing: {per_replica: 0, min: 5, max: 3}
+  mode: bold
+  actuator: {use: flet}
+";
+
+const RULES: &str = "\
+groups:
+- name: one
+  interval: -1m
+  rules:
+  - forecast: 9bad
+    expr: sum by (service (rate(x[5m]))
+    horizons: [1h, 15m]
+  - forecst: x
+";
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("foreshadow.yml"), CONFIG).unwrap();
+    fs::write(dir.path().join("rules.yml"), RULES).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+    let output = command
+        .current_dir(dir.path())
+        .args(["check", "config", "foreshadow.yml"])
+        .output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
+
+#[test]
+fn the_rules_of_the_demo_are_good() {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/config/rules.yml");
+    let output = Command::new(env!("CARGO_BIN_EXE_foreshadow"))
+        .args(["check", "rules", rules])
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.contains("SUCCESS: 2 rules found"),
+        "{said}"
+    );
+}

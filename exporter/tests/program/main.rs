@@ -1,0 +1,11 @@
+//! The program as users run it: real processes, a real Prometheus, real HTTP.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may panic as tests do"
+)]
+
+mod check;
+mod crash;
+mod doors;
+mod reload;
+mod world;
