@@ -21,10 +21,14 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 /// Bytes that a request may carry, far above what Prometheus and Alertmanager send.
 const MAX_BODY_BYTES: usize = 8 << 20;
+
+/// Time for one request, body included; a client that sends a byte now and then is not waited for.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -43,7 +47,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
         .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            TIME_LIMIT,
+        ))
         .route_layer(measure)
         .layer(authenticate)
         .with_state(app)
