@@ -1,8 +1,11 @@
 //! `foreshadow actions`: the controls of the API, from a terminal.
 
-use crate::cli::{Actions, ActionsCommand};
+use crate::{
+    cli::{Actions, ActionsCommand},
+    redact::redacted,
+};
 use anyhow::{Context as _, bail};
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
@@ -40,17 +43,20 @@ struct Api {
 impl Api {
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = self.url(path);
-        let response = self.http.get(url.clone()).send().await;
-        data(response.with_context(|| format!("asking {}", self.base.authority()))?).await
+        self.ask(self.http.get(url)).await
     }
 
     async fn decide(&self, id: &str, decision: &str, body: Value) -> anyhow::Result<()> {
         let url = self.url(&format!("api/v1/actions/{id}/{decision}"));
-        let response = self.http.post(url).json(&body).send().await;
-        let action =
-            data(response.with_context(|| format!("asking {}", self.base.authority()))?).await?;
+        let action = self.ask(self.http.post(url).json(&body)).await?;
         println!("{} is now {}", text(&action, "id"), text(&action, "state"));
         Ok(())
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let response = request.send().await.map_err(reqwest::Error::without_url);
+        let asking = || format!("asking {}", redacted(&self.base));
+        data(response.with_context(asking)?).await
     }
 
     fn url(&self, path: &str) -> Url {

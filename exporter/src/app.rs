@@ -3,21 +3,24 @@
 use crate::{
     bridges::{Live, PromSource},
     clock,
-    config::{Config, WebConfig},
-    http::Gate,
+    config::{Config, Upstream},
+    door::Door,
     metrics::Metrics,
     report,
+    rotating::Rotating,
 };
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
 use remediation::{Remediation, config::Settings};
 use rules::Engine;
 use series::Timestamp;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use store::{ActionFilter, Journal};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Remote reads that are answered at once; Prometheus limits its own to as many by default.
 const CONCURRENT_READS: usize = 10;
@@ -30,58 +33,55 @@ const JOURNAL_FILE: &str = "journal.sqlite";
 
 /// The whole program, shared by all of its tasks.
 pub(crate) struct App {
-    files: Files,
+    config_file: PathBuf,
+    /// Where the journal lies; a reload does not move it.
+    storage: PathBuf,
+    pub(crate) door: Door,
     pub(crate) metrics: Metrics,
     pub(crate) reads: Arc<Semaphore>,
     pub(crate) read_limits: remote_read::Limits,
     /// Woken when an alert or a decision came in, so that an action need not wait for the next tick.
     pub(crate) wake: Notify,
     pub(crate) remediation: Remediation,
-    gate: ArcSwap<Gate>,
     running: Live,
     reloading: Mutex<()>,
     evaluations: TaskTracker,
     stopping: CancellationToken,
 }
 
-/// The files that a reload reads again.
-#[derive(Debug, Clone)]
-pub(crate) struct Files {
-    pub(crate) config: PathBuf,
-    pub(crate) web: Option<PathBuf>,
-}
-
 /// What one configuration set up.
 pub(crate) struct Running {
     pub(crate) engine: Arc<Engine<PromSource>>,
     pub(crate) source: PromSource,
-    pub(crate) alertmanager: Option<alertmanager_client::Client>,
+    alertmanager: Option<Rotating<alertmanager_client::Client>>,
     /// Ends the evaluation of this configuration's groups.
     stop: CancellationToken,
 }
 
 impl App {
     /// Loads the files, opens the journal and starts evaluating.
-    pub(crate) async fn start(files: Files, web: WebConfig) -> anyhow::Result<Arc<Self>> {
-        let config = Config::load(&files.config)?;
-        let journal = Journal::open(&config.storage.join(JOURNAL_FILE)).await?;
-        let metrics = Metrics::new()?;
-        metrics.prepare(&config);
-        let (running, settings) = Running::new(config, None)?;
+    pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
+        let config = Config::load(&config_file)?;
+        let storage = config.storage.clone();
+        let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
+        let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
+        let (running, settings) = Running::new(config, None, stopping.child_token())?;
+        metrics.prepare(running.engine.groups(), &settings.workloads);
         let running = Live::new(running);
         let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
         let app = Arc::new(Self {
-            files,
+            config_file,
+            storage,
+            door,
             metrics,
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
             remediation: Remediation::new(journal, settings, foresight, evidence)?,
-            gate: ArcSwap::from_pointee(Gate::new(web.users)),
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            stopping,
         });
         app.note_reload();
         app.evaluate_groups();
@@ -102,11 +102,6 @@ impl App {
         self.running.get()
     }
 
-    /// Who is let in.
-    pub(crate) fn gate(&self) -> Arc<Gate> {
-        self.gate.load_full()
-    }
-
     /// Reads all files again. When anything is wrong with them, what runs goes on as it was.
     pub(crate) async fn reload(self: &Arc<Self>) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
@@ -114,34 +109,39 @@ impl App {
         match &outcome {
             Ok(()) => {
                 self.note_reload();
-                info!(file = %self.files.config.display(), "configuration loaded");
+                info!(file = %self.config_file.display(), "configuration loaded");
             }
             Err(problems) => {
                 self.metrics.reload_successful.set(0);
-                error!(file = %self.files.config.display(), error = %format!("{problems:#}"), "configuration not loaded");
+                let error = format!("{problems:#}");
+                error!(file = %self.config_file.display(), error, "configuration not loaded");
             }
         }
         outcome
     }
 
     fn load_again(self: &Arc<Self>) -> anyhow::Result<()> {
-        let web = self
-            .files
-            .web
-            .as_deref()
-            .map(WebConfig::load)
-            .transpose()?
-            .unwrap_or_default();
-        let config = Config::load(&self.files.config)?;
-        self.metrics.prepare(&config);
+        let admission = self.door.read_again()?;
+        let config = Config::load(&self.config_file)?;
+        self.warn_of_moved_storage(&config.storage);
         let before = self.running();
-        let (next, settings) = Running::new(config, Some(&before.engine))?;
-        self.gate.store(Arc::new(Gate::new(web.users)));
+        let stop = self.stopping.child_token();
+        let (next, settings) = Running::new(config, Some(&before.engine), stop)?;
+        before.stop.cancel();
+        self.metrics
+            .prepare(next.engine.groups(), &settings.workloads);
+        self.door.admit(admission);
         self.running.replace(next);
         self.remediation.reload(settings);
-        before.stop.cancel();
         self.evaluate_groups();
         Ok(())
+    }
+
+    fn warn_of_moved_storage(&self, storage: &Path) {
+        if *storage != self.storage {
+            let (now, next) = (self.storage.display(), storage.display());
+            warn!(%now, %next, "`storage` takes effect at the next start");
+        }
     }
 
     /// The program's own metrics, with the journal's present content among them.
@@ -174,8 +174,8 @@ impl App {
 
     /// Ends the evaluation of rules; open actions are left in the journal for the next start.
     pub(crate) fn begin_to_stop(&self) {
+        // Whatever a reload starts from now on is a child of this token, and ends at once.
         self.stopping.cancel();
-        self.running().stop.cancel();
         self.reads.close();
         self.wake.notify_one();
     }
@@ -193,11 +193,17 @@ impl App {
 }
 
 impl Running {
+    /// The client for the next question to Alertmanager; `None` where none is configured.
+    pub(crate) fn alertmanager(&self) -> Option<alertmanager_client::Client> {
+        self.alertmanager.as_ref().map(Rotating::client)
+    }
+
     fn new(
         config: Config,
         before: Option<&Engine<PromSource>>,
+        stop: CancellationToken,
     ) -> anyhow::Result<(Self, Settings)> {
-        let source = PromSource::new(config.prometheus)?;
+        let source = PromSource::new(config.prometheus).context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,
             external_labels: config.external_labels,
@@ -205,10 +211,11 @@ impl Running {
         };
         let engine = Arc::new(Engine::new(source.clone(), config.groups, options, before));
         let alertmanager = config.alertmanager.map(|upstream| {
-            let http = upstream.client().context("alertmanager")?;
-            anyhow::Ok(alertmanager_client::Client::new(upstream.url, http))
+            let build = |upstream: &Upstream, http| {
+                alertmanager_client::Client::new(upstream.url.clone(), http)
+            };
+            Rotating::new(upstream, build).context("alertmanager")
         });
-        let stop = CancellationToken::new();
         let running = Self {
             engine,
             source,

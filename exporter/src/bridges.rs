@@ -1,64 +1,30 @@
 //! What the crates below ask of each other, tied together: nothing here decides anything.
 
-use crate::{
-    app::Running,
-    config::{SecretFiles, Upstream},
-};
-use anyhow::Context as _;
+use crate::{app::Running, config::Upstream, rotating::Rotating};
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
 use prometheus_api::{Answer, Client, Limits, QueryError};
 use remediation::{Evidence, Foreseen, Foresight};
 use rules::Source;
 use series::{Labels, Quantile, Sample, Series, Step, Timestamp};
-use std::sync::{Arc, Mutex};
-use tracing::{info, warn};
+use std::sync::Arc;
 
-/// Prometheus as the engine and the verification see it. Tokens that are rotated in their files are
-/// noticed: the client is built anew when one of them changed.
+/// Prometheus as the engine and the verification see it.
 #[derive(Clone)]
-pub(crate) struct PromSource(Arc<Rotating>);
-
-struct Rotating {
-    upstream: Upstream,
-    current: Mutex<(SecretFiles, Client)>,
-}
+pub(crate) struct PromSource(Arc<Rotating<Client>>);
 
 impl PromSource {
     /// Builds the first client.
     pub(crate) fn new(upstream: Upstream) -> anyhow::Result<Self> {
-        let secrets = upstream.http.secret_files();
-        let client = build(&upstream).context("prometheus")?;
-        let current = Mutex::new((secrets, client));
-        Ok(Self(Arc::new(Rotating { upstream, current })))
+        let client = Rotating::new(upstream, |upstream, http| {
+            let limits = Limits {
+                timeout: upstream.timeout,
+                ..Limits::default()
+            };
+            Client::new(upstream.url.clone(), http, limits)
+        });
+        Ok(Self(Arc::new(client?)))
     }
-
-    fn client(&self) -> Client {
-        let Rotating { upstream, current } = &*self.0;
-        let secrets = upstream.http.secret_files();
-        let mut current = current.lock().expect("no holder of this lock can panic");
-        if current.0 != secrets {
-            match build(upstream) {
-                Ok(client) => {
-                    info!(url = %upstream.url, "credentials changed, connecting anew");
-                    *current = (secrets, client);
-                }
-                // Half-written files are read again at the next query.
-                Err(error) => {
-                    warn!(url = %upstream.url, error = %format!("{error:#}"), "new credentials are unusable")
-                }
-            }
-        }
-        current.1.clone()
-    }
-}
-
-fn build(upstream: &Upstream) -> anyhow::Result<Client> {
-    Ok(Client::new(
-        upstream.url.clone(),
-        upstream.client()?,
-        Limits::default(),
-    ))
 }
 
 impl Source for PromSource {
@@ -67,7 +33,7 @@ impl Source for PromSource {
         expr: &str,
         at: Timestamp,
     ) -> Result<Answer<Vec<(Labels, Sample)>>, QueryError> {
-        self.client().instant(expr, at).await
+        self.0.client().instant(expr, at).await
     }
 
     async fn range(
@@ -77,7 +43,7 @@ impl Source for PromSource {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        self.client().range(expr, start, end, step).await
+        self.0.client().range(expr, start, end, step).await
     }
 }
 

@@ -47,8 +47,11 @@ fn config(file: &Path) -> Result<String, Problems> {
 
 fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
     println!("Checking {}", file.display());
-    match &outcome {
-        Ok(found) => println!("  SUCCESS: {found}"),
+    match outcome {
+        Ok(found) => {
+            println!("  SUCCESS: {found}");
+            true
+        }
         Err(problems) => {
             let count = problems.iter().count();
             eprintln!(
@@ -56,7 +59,7 @@ fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
                 if count == 1 { "problem" } else { "problems" }
             );
             problems.iter().for_each(|problem| eprintln!("{problem}"));
+            false
         }
     }
-    outcome.is_ok()
 }

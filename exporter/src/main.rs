@@ -7,11 +7,14 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+mod door;
 mod exposition;
 mod http;
 mod logs;
 mod metrics;
+mod redact;
 mod report;
+mod rotating;
 mod serve;
 
 use clap::Parser as _;

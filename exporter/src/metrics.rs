@@ -1,14 +1,13 @@
 //! The program's own metrics, `foreshadow_*`.
 
-use crate::config::Config;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder, core::Collector,
 };
 use prometheus::{Gauge, GaugeVec, IntGaugeVec};
-use remediation::Plan;
-use rules::FailureReason;
-use std::sync::Mutex;
+use remediation::{Plan, config::Workload};
+use rules::{FailureReason, Group};
+use std::{collections::BTreeSet, sync::Mutex};
 use store::{Action, State};
 
 /// Everything that the program says about itself.
@@ -19,6 +18,8 @@ pub(crate) struct Metrics {
     pub(crate) rules: RuleMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
+    /// Group and name of each configured rule.
+    configured: Mutex<BTreeSet<(String, String)>>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
     encoding: Mutex<()>,
 }
@@ -87,22 +88,34 @@ impl Metrics {
             rules: RuleMetrics::new(&registry)?,
             doors: DoorMetrics::new(&registry)?,
             actions: ActionMetrics::new(&registry)?,
+            configured: Mutex::default(),
             encoding: Mutex::default(),
             registry,
         })
     }
 
     /// Sets counters of configured rules and workloads to zero where they are not counted yet, so that the first
-    /// event is an increase.
-    pub(crate) fn prepare(&self, config: &Config) {
-        for group in &config.groups {
-            for rule in &group.rules {
-                self.rules.prepare([&group.name, rule.kind.name()]);
-            }
+    /// event is an increase, and forgets rules that are configured no more.
+    pub(crate) fn prepare(&self, groups: &[Group], workloads: &[Workload]) {
+        let rules = groups.iter().flat_map(|group| {
+            let name = |rule: &rules::Rule| (group.name.clone(), rule.kind.name().to_owned());
+            group.rules.iter().map(name)
+        });
+        let rules: BTreeSet<_> = rules.collect();
+        for (group, rule) in &rules {
+            self.rules.prepare([group, rule]);
         }
-        for workload in &config.remediation.workloads {
+        for workload in workloads {
             self.actions.prepare(&workload.name);
         }
+        let mut configured = self
+            .configured
+            .lock()
+            .expect("no holder of this lock can panic");
+        for (group, rule) in configured.difference(&rules) {
+            self.rules.forget([group, rule]);
+        }
+        *configured = rules;
     }
 
     /// All of it in Prometheus' text format, the newest actions included.
@@ -178,6 +191,19 @@ impl RuleMetrics {
         for reason in FailureReason::ALL {
             self.failures
                 .with_label_values(&[group, rule, reason.as_str()]);
+        }
+    }
+
+    /// What was never written is an error to remove, and as good as gone.
+    fn forget(&self, [group, rule]: [&str; 2]) {
+        let labels = [group, rule];
+        let _ = self.evaluations.remove_label_values(&labels);
+        let _ = self.unfitted.remove_label_values(&labels);
+        let _ = self.series.remove_label_values(&labels);
+        let _ = self.last_success.remove_label_values(&labels);
+        for reason in FailureReason::ALL {
+            let labels = [group, rule, reason.as_str()];
+            let _ = self.failures.remove_label_values(&labels);
         }
     }
 }
@@ -321,4 +347,31 @@ fn histograms(
 fn added<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> anyhow::Result<C> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(rule: &str) -> Vec<Group> {
+        let text = format!("groups: [{{name: g, rules: [{{record: {rule}, expr: up}}]}}]");
+        rules::parse("r.yml", &text).unwrap()
+    }
+
+    #[test]
+    fn rules_are_counted_from_zero_and_forgotten_when_they_are_gone() {
+        let metrics = Metrics::new().unwrap();
+        metrics.prepare(&group("old"), &[]);
+        let labels = ["g", "old"];
+        metrics.rules.series.with_label_values(&labels).set(7);
+        let zero = r#"foreshadow_rule_evaluations_total{group="g",rule="old"} 0"#;
+        let text = metrics.encode(&[]).unwrap();
+        assert!(text.contains(zero), "{text}");
+        metrics.prepare(&group("new"), &[]);
+        let text = metrics.encode(&[]).unwrap();
+        assert!(
+            !text.contains(r#"rule="old""#) && text.contains(r#"rule="new""#),
+            "{text}"
+        );
+    }
 }

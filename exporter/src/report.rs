@@ -3,7 +3,7 @@
 use crate::metrics::{ActionMetrics, RuleMetrics};
 use remediation::Report;
 use rules::{Evaluated, GroupReport, RuleReport};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// Tells of one evaluation of a group.
 pub(crate) fn group(metrics: &RuleMetrics, report: &GroupReport) {
@@ -56,10 +56,17 @@ fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
         .series
         .with_label_values(&labels)
         .set(count(evaluated.series));
-    metrics
-        .unfitted
-        .with_label_values(&labels)
-        .set(count(unfitted));
+    let before = metrics.unfitted.with_label_values(&labels);
+    if before.get() != count(unfitted) {
+        info!(
+            group,
+            rule,
+            series = evaluated.series,
+            unfitted,
+            "series without a model, for lack of history most often"
+        );
+    }
+    before.set(count(unfitted));
     for warning in &evaluated.warnings {
         warn!(group, rule, warning, "Prometheus answered with a warning");
     }

@@ -1,15 +1,10 @@
 //! `foreshadow serve`: from the command line to a listening server, and back down in order.
 
-use crate::{
-    app::{App, Files},
-    cli::Serve,
-    config::WebConfig,
-    http, logs, report,
-};
-use anyhow::{Context as _, ensure};
-use axum_server::{Handle, tls_rustls::RustlsConfig};
-use std::{net::TcpListener, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use crate::{app::App, cli::Serve, door::Door, http, logs, report};
+use anyhow::Context as _;
+use axum_server::Handle;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
@@ -22,37 +17,19 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Runs the service until a signal ends it.
 pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     logs::start(flags.log_level, flags.log_format)?;
-    let web = flags
-        .web_config_file
-        .as_deref()
-        .map(WebConfig::load)
-        .transpose()?;
-    let web = web.unwrap_or_default();
-    check_exposure(&flags, &web)?;
-    let tls = web
-        .tls
-        .as_ref()
-        .map(|tls| tls.server_config())
-        .transpose()?;
-    let listener = TcpListener::bind(flags.listen_address)
-        .with_context(|| format!("listening on {}", flags.listen_address))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-
-    let files = Files {
-        config: flags.config_file,
-        web: flags.web_config_file,
-    };
-    let app = App::start(files, web).await?;
+    // Before anything that takes its time: a signal without a listener ends the program on the spot.
+    let signals = Signals::listen()?;
+    let (door, listener) = Door::open(&flags)?;
+    let (address, tls) = (listener.local_addr()?, door.tls());
+    let app = App::start(flags.config_file, door).await?;
     let actions = tokio::spawn(act(app.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
 
     let handle = Handle::new();
-    let signals = tokio::spawn(obey_signals(app.clone(), handle.clone()));
+    let signals = tokio::spawn(signals.obey(app.clone(), handle.clone()));
     let router = http::router(app.clone()).into_make_service();
     match tls {
         Some(config) => {
-            let config = RustlsConfig::from_config(Arc::new(config));
             axum_server::from_tcp_rustls(listener, config)?
                 .handle(handle)
                 .serve(router)
@@ -71,20 +48,6 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     app.stopped().await;
     actions.await.context("the loop over actions broke off")?;
     info!("stopped");
-    Ok(())
-}
-
-/// Whoever reaches the server can have a workload scaled, so strangers must not reach it unawares.
-fn check_exposure(flags: &Serve, web: &WebConfig) -> anyhow::Result<()> {
-    let safe = flags.listen_address.ip().is_loopback()
-        || web.authenticates()
-        || flags.allow_unauthenticated;
-    ensure!(
-        safe,
-        "{} is not a loopback address and no users are configured: give --web.config.file with \
-         basic_auth_users or required client certificates, or say --web.allow-unauthenticated",
-        flags.listen_address
-    );
     Ok(())
 }
 
@@ -115,19 +78,35 @@ async fn tick(app: Arc<App>) {
     }
 }
 
-async fn obey_signals(app: Arc<App>, handle: Handle<std::net::SocketAddr>) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
-        tokio::select! {
-            // What a reload found wrong is logged there.
-            _ = hangup.recv() => drop(app.reload().await),
-            _ = terminate.recv() => break,
-            _ = tokio::signal::ctrl_c() => break,
-        }
+/// What the program listens to.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("listening for signals");
+        Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
-    info!("stopping");
-    app.begin_to_stop();
-    handle.graceful_shutdown(Some(GRACE));
-    Ok(())
+
+    /// Reloads for each SIGHUP, and stops the program for anything else.
+    async fn obey(mut self, app: Arc<App>, handle: Handle<SocketAddr>) {
+        loop {
+            tokio::select! {
+                // What a reload found wrong is logged there.
+                _ = self.hangup.recv() => drop(app.reload().await),
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+            }
+        }
+        info!("stopping");
+        app.begin_to_stop();
+        handle.graceful_shutdown(Some(GRACE));
+    }
 }

@@ -55,7 +55,10 @@ pub(crate) fn decode(body: &[u8], max_items: usize) -> Result<Answer<Data>, Quer
 
 /// Reads the body of a failure as far as it can be read.
 pub(crate) fn refusal(body: &[u8]) -> Refusal {
-    serde_json::from_slice(body).unwrap_or_else(|_| {
+    let read = serde_json::from_slice(body).ok();
+    // Proxies answer in JSON of their own.
+    let told = read.filter(|refusal: &Refusal| !refusal.message.is_empty());
+    told.unwrap_or_else(|| {
         let text = String::from_utf8_lossy(body);
         let message = text.trim().chars().take(EXCERPT).collect();
         let kind = String::new();

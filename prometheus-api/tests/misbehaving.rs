@@ -98,6 +98,9 @@ async fn errors_show_the_words_of_prometheus() {
         &got,
         "rejected, retry: Prometheus refused the query with status 429: slow down",
     );
+    let of_a_proxy = r#"{"message":"no upstream"}"#;
+    let got = ask(move || (StatusCode::BAD_GATEWAY, of_a_proxy)).await;
+    assert!(got.ends_with(of_a_proxy), "{got}");
     let got = ask(|| (StatusCode::BAD_GATEWAY, "x".repeat(1 << 20))).await;
     check(
         &got,

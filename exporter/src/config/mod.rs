@@ -6,8 +6,9 @@ mod web;
 
 pub(crate) use http_client::{HttpConfig, SecretFiles};
 pub(crate) use rule_files::parse_all as parse_rule_files;
-pub(crate) use web::WebConfig;
+pub(crate) use web::{ServerTls, WebConfig};
 
+use crate::redact::redacted;
 use remediation::config::Settings;
 use rules::{Group, RuleKind};
 use series::{Labels, PromDuration};
@@ -17,13 +18,13 @@ use std::{
     time::Duration,
 };
 use url::Url;
-use yaml::{Document, Fields, Node, Problem, Problems};
+use yaml::{Document, Node, Problem, Problems};
 
 /// Rules are evaluated as often as Prometheus evaluates its own by default.
 const DEFAULT_EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Prometheus gives up on a query after two minutes by default; a longer wait would be in vain.
-const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_mins(2);
+/// Half of the default interval: the other rules of a group do not miss a slot for one that is waited for.
+const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Alertmanager answers from memory; what takes longer is broken.
 const DEFAULT_ALERTMANAGER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,8 +93,7 @@ fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Co
             .unwrap_or_default();
         in_rule_files.extend(problems);
         let storage = f.optional("storage", |n| read_storage(n, base));
-        let remediation = Settings::read(f);
-        check_demands(f, remediation.as_ref(), &groups);
+        let remediation = Settings::read(f, &forecasts(&groups));
         Some(Config {
             evaluation_interval: global
                 .evaluation_interval
@@ -143,18 +143,27 @@ fn read_upstream(node: &Node, base: &Path, timeout: Duration) -> Option<Upstream
             let url: Url = n.parse()?;
             let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
             if !speaks_http {
-                n.problem(format!("`{url}` is not an http or https URL"));
+                n.problem(format!("`{}` is not an http or https URL", redacted(&url)));
+            }
+            if has_credentials(&url) && (f.has("basic_auth") || f.has("authorization")) {
+                n.problem("must not hold credentials beside `basic_auth` or `authorization`");
             }
             Some(url)
         });
         let timeout = f.optional("timeout", interval).unwrap_or(timeout);
         let http = HttpConfig::read(f, base);
+        let usable = http.client(timeout).map_err(|error| format!("{error:#}"));
+        f.node().accept(usable);
         Some(Upstream {
             url: url?,
             timeout,
             http,
         })
     })
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 fn read_storage(node: &Node, base: &Path) -> Option<PathBuf> {
@@ -170,18 +179,11 @@ fn read_storage(node: &Node, base: &Path) -> Option<PathBuf> {
     })
 }
 
-/// A workload is sized for a forecast, so some rule must make it.
-fn check_demands(f: &Fields, remediation: Option<&Settings>, groups: &[Group]) {
+/// The names of all forecast rules.
+fn forecasts(groups: &[Group]) -> Vec<&str> {
     let rules = groups.iter().flat_map(|group| &group.rules);
-    let forecasts = rules.filter(|rule| matches!(rule.kind, RuleKind::Forecast(_)));
-    let names: Vec<&str> = forecasts.map(|rule| rule.kind.name()).collect();
-    let workloads = remediation
-        .into_iter()
-        .flat_map(|settings| &settings.workloads);
-    for (idx, workload) in workloads.enumerate() {
-        if !names.contains(&workload.demand.as_str()) {
-            let message = format!("no forecast rule is named `{}`", workload.demand);
-            f.problem(&format!("workloads[{idx}].demand"), message);
-        }
-    }
+    rules
+        .filter(|rule| matches!(rule.kind, RuleKind::Forecast(_)))
+        .map(|rule| rule.kind.name())
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use rules::Group;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -11,7 +12,9 @@ use yaml::{Node, Problem, Problems};
 /// groups, so that those of the configuration can be reported with them.
 pub(super) fn load(node: &Node, base: &Path) -> Option<(Vec<Group>, Vec<Problem>)> {
     let files = node.list(|pattern| find(pattern, base))?;
-    Some(parse_all(files.into_iter().flatten()))
+    // A file that two patterns pick is read once.
+    let files: BTreeSet<_> = files.into_iter().flatten().collect();
+    Some(parse_all(files))
 }
 
 /// Parses files, and holds them against each other.
@@ -40,8 +43,7 @@ fn find(node: &Node, base: &Path) -> Option<Vec<PathBuf>> {
     let pattern = node.string()?;
     let full = base.join(&pattern);
     let paths = node.accept(glob::glob(&full.to_string_lossy()))?;
-    let mut files: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
-    files.sort();
+    let files: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
     if files.is_empty() && !pattern.contains(['*', '?', '[']) {
         node.problem(format!("no such file: {}", full.display()));
     }

@@ -12,6 +12,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
 };
+use tokio::sync::Semaphore;
 
 /// Who called, for the journal.
 #[derive(Debug, Clone)]
@@ -30,6 +31,15 @@ const MAX_REMEMBERED: usize = 256;
 pub(crate) struct Gate {
     users: HashMap<String, String>,
     accepted: Mutex<HashSet<(String, String)>>,
+    /// Held for each check, so that guesses by the thousand take one core and not all of them.
+    turn: Semaphore,
+}
+
+impl Default for Gate {
+    /// Lets everybody in.
+    fn default() -> Self {
+        Self::new(HashMap::new())
+    }
 }
 
 impl Gate {
@@ -38,6 +48,7 @@ impl Gate {
         Self {
             users,
             accepted: Mutex::default(),
+            turn: Semaphore::new(1),
         }
     }
 
@@ -45,20 +56,26 @@ impl Gate {
         self.users.is_empty()
     }
 
-    fn admits(&self, user: &str, password: &str) -> bool {
-        let pair = (user.to_owned(), password.to_owned());
+    async fn admits(self: Arc<Self>, pair: (String, String)) -> bool {
         if self.remembered().contains(&pair) {
             return true;
         }
-        let hash = self.users.get(user);
-        let matches = bcrypt::verify(password, hash.map_or(NOBODY_HASH, String::as_str));
+        let gate = Arc::clone(&self);
+        let _turn = self.turn.acquire().await;
+        let check = tokio::task::spawn_blocking(move || gate.verify(pair));
+        check.await.unwrap_or(false)
+    }
+
+    fn verify(&self, (user, password): (String, String)) -> bool {
+        let hash = self.users.get(&user);
+        let matches = bcrypt::verify(&password, hash.map_or(NOBODY_HASH, String::as_str));
         let admitted = hash.is_some() && matches.unwrap_or(false);
         if admitted {
             let mut accepted = self.remembered();
             if accepted.len() >= MAX_REMEMBERED {
                 accepted.clear();
             }
-            accepted.insert(pair);
+            accepted.insert((user, password));
         }
         admitted
     }
@@ -76,22 +93,21 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let gate = app.gate();
+    let gate = app.door.gate();
     if gate.is_open() {
         request
             .extensions_mut()
             .insert(Caller(ANONYMOUS.to_owned()));
         return next.run(request).await;
     }
-    let Some((user, password)) = credentials(request.headers()) else {
+    let Some(pair) = credentials(request.headers()) else {
         return refuse();
     };
-    let name = user.clone();
-    let check = tokio::task::spawn_blocking(move || gate.admits(&user, &password));
-    if !check.await.unwrap_or(false) {
+    let caller = Caller(pair.0.clone());
+    if !gate.admits(pair).await {
         return refuse();
     }
-    request.extensions_mut().insert(Caller(name));
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -120,22 +136,27 @@ fn refuse() -> Response {
 mod tests {
     use super::*;
 
-    fn gate() -> Gate {
+    fn gate() -> Arc<Gate> {
         let hash = bcrypt::hash("secret", 4).unwrap();
-        Gate::new(HashMap::from([("ann".to_owned(), hash)]))
+        Arc::new(Gate::new(HashMap::from([("ann".to_owned(), hash)])))
     }
 
-    #[test]
-    fn the_right_password_is_admitted_again_and_again() {
+    async fn admits(gate: &Arc<Gate>, user: &str, password: &str) -> bool {
+        let pair = (user.to_owned(), password.to_owned());
+        Arc::clone(gate).admits(pair).await
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_admitted_again_and_again() {
         let gate = gate();
-        assert!(gate.admits("ann", "secret") && gate.admits("ann", "secret"));
+        assert!(admits(&gate, "ann", "secret").await && admits(&gate, "ann", "secret").await);
         assert_eq!(gate.remembered().len(), 1);
     }
 
-    #[test]
-    fn wrong_passwords_and_unknown_users_are_refused() {
+    #[tokio::test]
+    async fn wrong_passwords_and_unknown_users_are_refused() {
         let gate = gate();
-        assert!(!gate.admits("ann", "wrong") && !gate.admits("bob", "secret"));
+        assert!(!admits(&gate, "ann", "wrong").await && !admits(&gate, "bob", "secret").await);
         assert!(gate.remembered().is_empty());
     }
 

@@ -53,8 +53,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             TIME_LIMIT,
         ))
-        .route_layer(measure)
         .layer(authenticate)
+        // Outermost, so that strangers are counted too.
+        .route_layer(measure)
         .with_state(app)
 }
 

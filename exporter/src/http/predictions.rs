@@ -10,8 +10,14 @@ use axum::{
 use std::sync::Arc;
 
 pub(super) async fn predictions(State(app): State<Arc<App>>) -> Response {
-    let predicted = app.running().engine.predictions(app.now());
-    text(exposition::encode(predicted))
+    let encode = move || exposition::encode(app.running().engine.predictions(app.now()));
+    match tokio::task::spawn_blocking(encode).await {
+        Ok(body) => text(body),
+        Err(_) => failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the predictions were lost",
+        ),
+    }
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {

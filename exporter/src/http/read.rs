@@ -40,15 +40,35 @@ fn answer(app: &App, body: &[u8]) -> Response {
         Ok(request) => request,
         Err(error) => return failure(status(error.status()), error),
     };
-    let results: Result<Vec<_>, _> = request
-        .queries
-        .iter()
-        .map(|query| select(app, query))
-        .collect();
-    match results {
+    let results = request.queries.iter().map(|query| select(app, query));
+    match within(app.read_limits.max_samples, results) {
         Ok(results) => respond(app, request.response, results),
-        Err(error) => failure(StatusCode::BAD_REQUEST, error),
+        Err(sentence) => failure(StatusCode::BAD_REQUEST, sentence),
     }
+}
+
+/// One result for each query. What one query may ask for is the engine's to say; all of them together may not ask
+/// for more than one answer should hold, and none is computed beyond that.
+fn within<E: ToString>(
+    max_samples: usize,
+    results: impl Iterator<Item = Result<Vec<Series>, E>>,
+) -> Result<Vec<Vec<Series>>, String> {
+    let (mut all, mut n_samples) = (Vec::new(), 0);
+    for result in results {
+        let result = result.map_err(|error| error.to_string())?;
+        n_samples += count(&result);
+        if n_samples > max_samples {
+            return Err(format!(
+                "the queries ask for more than {max_samples} samples together"
+            ));
+        }
+        all.push(result);
+    }
+    Ok(all)
+}
+
+fn count(result: &[Series]) -> usize {
+    result.iter().map(|series| series.samples.len()).sum()
 }
 
 fn select(app: &App, query: &Query) -> Result<Vec<Series>, rules::CurveError> {
@@ -68,11 +88,7 @@ fn select(app: &App, query: &Query) -> Result<Vec<Series>, rules::CurveError> {
 }
 
 fn respond(app: &App, kind: ResponseKind, results: Vec<Vec<Series>>) -> Response {
-    let n_samples: usize = results
-        .iter()
-        .flatten()
-        .map(|series| series.samples.len())
-        .sum();
+    let n_samples: usize = results.iter().map(|result| count(result)).sum();
     let name = match kind {
         ResponseKind::Samples => "samples",
         ResponseKind::StreamedXorChunks => "streamed_xor_chunks",
@@ -106,4 +122,34 @@ fn respond(app: &App, kind: ResponseKind, results: Vec<Vec<Series>>) -> Response
 
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use series::{Labels, Sample, Timestamp};
+
+    #[test]
+    fn queries_are_answered_until_together_they_ask_for_too_much() {
+        let samples = [1, 2].map(|at| Sample {
+            at: Timestamp::from_seconds(at),
+            value: 0.0,
+        });
+        let curve = || Series {
+            labels: Labels::default(),
+            samples: samples.to_vec(),
+        };
+        let ask = |limit| {
+            let mut n_computed = 0;
+            let queries = (0..9).map(|_| {
+                n_computed += 1;
+                Ok::<_, String>(vec![curve()])
+            });
+            let answer = within(limit, queries);
+            (answer.map(|results| results.len()), n_computed)
+        };
+        assert_eq!(ask(18), (Ok(9), 9));
+        let sentence = "the queries ask for more than 5 samples together".to_owned();
+        assert_eq!(ask(5), (Err(sentence), 3));
+    }
 }

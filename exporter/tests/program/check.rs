@@ -6,6 +6,7 @@ const CONFIG: &str = "\
 global: {evaluation_interval: 0s}
 prometheus:
   url: localhost:9090
+  tls_config: {ca_file: none.pem}
   basic_auth: {username: ann}
   timeot: 5s
 rule_files: [rules.yml, missing.yml]

@@ -4,8 +4,14 @@
     reason = "the helpers of tests may panic as tests do"
 )]
 
+mod authority;
 mod check;
 mod crash;
 mod doors;
+mod faults;
 mod reload;
+mod shutdown;
+mod stand_in;
+mod tls;
+mod upstream;
 mod world;

@@ -50,8 +50,9 @@ pub(super) async fn evaluate<S: Source>(
         state.with_models_mut(|models| {
             models.advance(&recent, end, &rule);
             models.adopt(fitted);
-            models.foresee(&present, &rule, now)
-        })
+        });
+        // Apart from the change, so that curves can be asked for meanwhile.
+        state.with_models(|models| models.foresee(&present, &rule, now))
     };
     on_cpu(context.cores, foresee).await.map_err(|_| {
         Failure::new(

@@ -15,7 +15,17 @@ pub(super) fn read(node: &Node) -> Option<String> {
     Some(text)
 }
 
+/// Far beyond what people write. The parser takes stack for each bracket and time by the square, and a rule file
+/// that is reloaded must not end the program.
+const MAX_BYTES: usize = 16 << 10;
+
 fn check(text: &str) -> Result<(), String> {
+    if text.len() > MAX_BYTES {
+        let n_bytes = text.len();
+        return Err(format!(
+            "is {n_bytes} bytes long where {MAX_BYTES} are allowed"
+        ));
+    }
     know_retired_functions();
     match parse(text).map(|expr| expr.value_type()) {
         Ok(ValueType::Vector | ValueType::Scalar) => Ok(()),
@@ -70,5 +80,15 @@ mod tests {
         refuse("sum(", "is not PromQL");
         refuse("", "is not PromQL");
         refuse("no_such_function(up)", "is not PromQL");
+    }
+
+    #[test]
+    fn what_would_exhaust_the_stack_is_refused() {
+        let nested = |depth| format!("{}up{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(check(&nested(MAX_BYTES / 2 - 1)), Ok(()));
+        refuse(
+            &nested(100_000),
+            "is 200002 bytes long where 16384 are allowed",
+        );
     }
 }
