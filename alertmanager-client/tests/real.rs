@@ -9,55 +9,30 @@ use alertmanager_client::{
     AlertFilter, AlertState, Client, Error, MatchOp, Matcher, NewAlert, NewSilence, SilenceState,
 };
 use jiff::Timestamp;
-use std::{process::Stdio, time::Duration};
-use tokio::process::{Child, Command};
+use std::time::Duration;
+use testbed::{Alertmanager, http_client};
 
 const CONFIG: &str = "
 route: {receiver: team, group_by: [alertname], group_wait: 1s}
 receivers: [{name: team}, {name: spare}]
 ";
 
-/// A running Alertmanager; dropping it kills the process.
-struct Alertmanager {
+/// A client of an Alertmanager that runs as long as this lives.
+struct Server {
     client: Client,
-    _process: Child,
+    _alertmanager: Alertmanager,
     _folder: tempfile::TempDir,
 }
 
-async fn start() -> Alertmanager {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+async fn start() -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("alertmanager.yml");
-    std::fs::write(&config, CONFIG).unwrap();
-    let port = free_port();
-    let process = Command::new("prometheus-alertmanager")
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.path={}", folder.path().display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--cluster.listen-address=")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap_or_else(|e| {
-            panic!("cannot start prometheus-alertmanager ({e}): run scripts/setup to install it")
-        });
-    let base = format!("http://127.0.0.1:{port}").parse().unwrap();
-    let client = Client::new(base, reqwest::Client::new());
-    eventually("Alertmanager answers", async || {
-        client.status().await.is_ok()
-    })
-    .await;
-    Alertmanager {
-        client,
-        _process: process,
+    let alertmanager = Alertmanager::start(folder.path(), CONFIG).await.unwrap();
+    let http = http_client(Duration::from_secs(10)).unwrap();
+    Server {
+        client: Client::new(alertmanager.url().clone(), http),
+        _alertmanager: alertmanager,
         _folder: folder,
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {

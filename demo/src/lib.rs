@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod exposition;
 pub mod fleet;
 pub mod history;
+pub mod picture;
 pub mod queue;
 pub mod replica;
 pub mod report;

@@ -4,12 +4,14 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use demo::{
     demand::Demand,
-    evidence, report,
+    evidence::{self, Evidence},
+    picture, report,
     server::Clock,
     sources::Sources,
     stack::{Plan, Stack},
     terminal::{Paint, clock_time},
-    verdict, watch,
+    verdict,
+    watch::{self, Patience},
 };
 use series::Timestamp;
 use std::{
@@ -23,8 +25,11 @@ use testbed::find_binary;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-/// From the opening until the demo gives up on what it waits for.
-const PATIENCE: Duration = Duration::from_secs(170);
+/// From the opening until the demo gives up on waiting for the breach.
+const PATIENCE: Duration = Duration::from_secs(145);
+/// How long the breach without Foreshadow is looked at; longer for a picture, so that the load reaches its height.
+const BREACH: Duration = Duration::from_secs(25);
+const BREACH_FOR_PICTURE: Duration = Duration::from_mins(2);
 /// What a shell expects of a program that was interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -47,6 +52,9 @@ struct Arguments {
     /// Seconds from now until the sale opens
     #[arg(long, value_name = "SECONDS", default_value_t = 80)]
     opening_after: u64,
+    /// Draw what happened as an SVG; the run is then a minute and a half longer
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -64,6 +72,9 @@ async fn main() -> ExitCode {
 /// Runs everything in a folder that is kept when the user chose it, or when something went wrong.
 async fn perform(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let foreshadow = find_programs(arguments)?;
+    if let Some(file) = &arguments.picture {
+        check_folder_of(file)?;
+    }
     let home = match &arguments.dir {
         Some(dir) => Home::Chosen(empty_folder(dir)?),
         None => Home::Temporary(
@@ -83,7 +94,7 @@ async fn perform(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         paint: paint(),
     };
     let outcome = tokio::select! {
-        outcome = play(&plan) => outcome,
+        outcome = play(&plan, arguments.picture.as_deref()) => outcome,
         ended = interrupted() => ended.map(|()| (Outcome::Interrupted, None)),
     };
     let outcome = match outcome {
@@ -115,7 +126,7 @@ enum Outcome {
 }
 
 /// Shows it all, and leaves the programs running.
-async fn play(plan: &Plan) -> anyhow::Result<(Outcome, Option<Stack>)> {
+async fn play(plan: &Plan, picture: Option<&Path>) -> anyhow::Result<(Outcome, Option<Stack>)> {
     println!("{}\n", introduction(plan));
     let stack = Stack::start(plan).await?;
     let start = (plan.clock)();
@@ -125,7 +136,9 @@ async fn play(plan: &Plan) -> anyhow::Result<(Outcome, Option<Stack>)> {
         "the preparation took longer than --opening-after: give it more seconds on a slow machine"
     );
     let sources = Sources::of(&stack)?;
-    let seen = watch::watch(&sources, &plan.clock, opening + PATIENCE, plan.paint).await?;
+    let patience = patience(opening, picture.is_some());
+    let seen = watch::watch(&sources, &plan.clock, patience, plan.paint).await?;
+    let curve = seen.curve.clone();
     let changes = stack.server.fleet().changes().to_vec();
     let changes = changes
         .into_iter()
@@ -134,23 +147,40 @@ async fn play(plan: &Plan) -> anyhow::Result<(Outcome, Option<Stack>)> {
     let window = (start, (plan.clock)());
     let evidence = evidence::gather(&sources, window, seen, (opening, changes)).await?;
     println!("\n{}", report::render(&evidence, plan.paint));
-    let missing = verdict::missing(&evidence);
-    for sentence in &missing {
-        println!("  {} {sentence}", plan.paint.red("Missing:"));
+    if let Some(file) = picture {
+        let picture = picture::read(&sources, &evidence, curve, window.1).await?;
+        std::fs::write(file, picture::render(&picture))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        println!("  Drawn in {}\n", file.display());
     }
+    Ok((judge(&evidence, plan.paint), Some(stack)))
+}
+
+/// Says what is missing from what the demo promises, or that nothing is.
+fn judge(evidence: &Evidence, paint: Paint) -> Outcome {
+    let missing = verdict::missing(evidence);
     if missing.is_empty() {
-        println!(
-            "  {}",
-            plan.paint
-                .green("The breach that happened without the action did not happen with it.")
-        );
+        let sentence = "The breach that happened without the action did not happen with it.";
+        println!("  {}", paint.green(sentence));
+        return Outcome::Averted;
     }
-    let outcome = if missing.is_empty() {
-        Outcome::Averted
+    for sentence in &missing {
+        println!("  {} {sentence}", paint.red("Missing:"));
+    }
+    Outcome::Missing
+}
+
+/// How long to look on; a picture takes longer.
+fn patience(opening: Timestamp, for_picture: bool) -> Patience {
+    let breach = if for_picture {
+        BREACH_FOR_PICTURE
     } else {
-        Outcome::Missing
+        BREACH
     };
-    Ok((outcome, Some(stack)))
+    Patience {
+        breach,
+        deadline: opening + PATIENCE + breach,
+    }
 }
 
 /// Ends the programs, at once or when the user has looked around.
@@ -224,6 +254,19 @@ fn find_programs(arguments: &Arguments) -> anyhow::Result<PathBuf> {
             foreshadow.display()
         )
     })
+}
+
+/// Whether a file can be put there, asked before minutes are spent on it.
+fn check_folder_of(file: &Path) -> anyhow::Result<()> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    ensure!(
+        folder.is_none_or(Path::is_dir),
+        "cannot draw {}: its folder is not there",
+        file.display()
+    );
+    Ok(())
 }
 
 fn empty_folder(dir: &Path) -> anyhow::Result<PathBuf> {

@@ -3,6 +3,7 @@
 use crate::{
     actions::Action,
     fleet::{CONTROL, MANAGED},
+    picture::{self, Curve},
     server::Clock,
     sources::{ALERT, Sources},
     terminal::{Paint, clock_time, whole},
@@ -16,14 +17,23 @@ pub const OBJECTIVE_SECONDS: f64 = 0.5;
 /// How often the programs are asked, and how many times until the next line.
 const POLL: Duration = Duration::from_secs(1);
 const POLLS_PER_LINE: u32 = 5;
-/// How long the control is watched in its breach.
-const BREACH: Duration = Duration::from_secs(25);
+
+/// How long to look on.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long the control is watched in its breach.
+    pub breach: Duration,
+    /// When to stop waiting for anything.
+    pub deadline: Timestamp,
+}
 
 /// What was seen on the way that nobody keeps.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     /// When Alertmanager first had the alert about the managed service.
     pub alertmanager: Option<Timestamp>,
+    /// What was foreseen of the managed service's load at that time.
+    pub curve: Option<Curve>,
     /// The actions as they were last seen.
     pub actions: Vec<Action>,
     /// When the control's breach was first seen.
@@ -37,7 +47,7 @@ pub struct Sightings {
 pub async fn watch(
     sources: &Sources,
     clock: &Clock,
-    deadline: Timestamp,
+    patience: Patience,
     paint: Paint,
 ) -> anyhow::Result<Sightings> {
     let mut seen = Sightings::default();
@@ -53,9 +63,9 @@ pub async fn watch(
         }
         let watched = seen
             .breach
-            .is_some_and(|breach| now.since(breach) >= BREACH);
+            .is_some_and(|breach| now.since(breach) >= patience.breach);
         let over = !seen.actions.is_empty() && seen.actions.iter().all(Action::is_over);
-        if (watched && over) || now >= deadline {
+        if (watched && over) || now >= patience.deadline {
             break;
         }
     }
@@ -66,6 +76,9 @@ impl Sightings {
     async fn look(&mut self, sources: &Sources, now: Timestamp) -> anyhow::Result<()> {
         if self.alertmanager.is_none() {
             self.alertmanager = sources.alertmanager_has(MANAGED).await?;
+            if self.alertmanager.is_some() {
+                self.curve = picture::curve(sources, now).await?;
+            }
         }
         self.actions = sources.actions().await?;
         if self.breach.is_none() && p99(sources, CONTROL, now).await? > OBJECTIVE_SECONDS {

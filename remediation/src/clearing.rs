@@ -4,11 +4,12 @@ use crate::{
     Plan, Remediation, Shape,
     config::{Guards, Workload},
     machine::Event,
+    planning::no_forecast,
     work::{Finding, Job},
 };
 use series::{PromDuration, Timestamp};
 use std::time::Duration;
-use store::{ActionId, StoreError};
+use store::{ActionId, Mode, StoreError};
 
 /// Over which time effects are counted against `max_actions_per_hour`.
 const HOUR: Duration = Duration::from_hours(1);
@@ -37,9 +38,12 @@ impl Remediation {
             let why = "the alert resolved before anything was done";
             return Ok(Event::Unneeded(why.to_owned()).into());
         }
-        if self.foreseen(job.workload, job.now).is_none() {
-            let why = format!("the forecast {} is no longer there", job.workload.demand);
+        if let Some(why) = overruled(job, &plan) {
             return Ok(Event::Refused(why).into());
+        }
+        // After a restart it takes a moment until there are forecasts again.
+        if self.foreseen(job.workload, job.now).is_none() {
+            return Ok(Finding::Hold(no_forecast(job.workload)));
         }
         let observed = match job.observe().await {
             Ok(observed) => observed,
@@ -72,14 +76,14 @@ impl Remediation {
         let ordered = self.journal.count_since(job.now - HOUR).await?;
         if ordered >= u64::from(guards.max_actions_per_hour) {
             return refused(format!(
-                "{ordered} actions within the hour, and max_actions_per_hour is {}",
+                "max_actions_per_hour is {}, and as many were ordered within the hour",
                 guards.max_actions_per_hour
             ));
         }
         let running = self.running_beside(job.action.id).await?;
         if running >= guards.max_concurrent as usize {
             return Ok(Finding::Hold(format!(
-                "{running} other actions are under way, and max_concurrent is {}",
+                "max_concurrent is {}, and as many other actions are under way",
                 guards.max_concurrent
             )));
         }
@@ -105,6 +109,20 @@ impl Remediation {
         let open = self.journal.open_actions().await?;
         let others = open.iter().filter(|action| action.id != id);
         Ok(others.filter(|action| action.state.has_effect()).count())
+    }
+}
+
+/// What a configuration that was put in place since then says against the plan.
+fn overruled(job: &Job<'_>, plan: &Plan) -> Option<String> {
+    let workload = job.workload;
+    let max = workload.sizing.max;
+    match (job.action.mode, workload.mode) {
+        (_, Mode::Observe) => Some("the mode is observe by now".to_owned()),
+        (Mode::Auto, Mode::Approve) => {
+            Some("the mode is approve by now, and nobody was asked".to_owned())
+        }
+        _ => (plan.target.replicas > max)
+            .then(|| format!("max is {max} by now, and {} were planned", plan.target)),
     }
 }
 

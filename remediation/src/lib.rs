@@ -18,6 +18,7 @@ mod planning;
 mod ports;
 mod progress;
 mod receiver;
+mod reconsider;
 mod remediation;
 pub mod sizing;
 mod supervisor;

@@ -10,6 +10,8 @@ use store::{Action, Mode, State};
 pub enum Event {
     /// What to do has been worked out.
     Planned(Plan),
+    /// What there is suffices; the plan says for what.
+    Suffices(Plan),
     /// Nothing needs to be done any more.
     Unneeded(String),
     /// A guard or the forecast speaks against it.
@@ -152,6 +154,11 @@ pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Opti
     let is_early = matches!(state, Proposed | AwaitingApproval | Grace);
     let (to, actor, reason) = match (state, event) {
         (Proposed, Event::Planned(plan)) => return Some(planned(action.mode, plan, pace, now)),
+        (Proposed, Event::Suffices(plan)) => (
+            Superseded,
+            SUPERVISOR,
+            format!("nothing to do: {}", plan.why),
+        ),
         (_, Event::Unneeded(why)) if is_early => (Superseded, SUPERVISOR, why.clone()),
         (_, Event::Refused(why)) if is_early => (Rejected, SUPERVISOR, why.clone()),
         (_, Event::Rejected { actor, reason }) if is_early => {

@@ -27,9 +27,10 @@ pub struct Plan {
     pub target: Shape,
     /// What was found when the plan was made.
     pub observed: Shape,
-    /// The demand that is sized for, in the unit of the forecast.
+    /// The demand that is sized for, in the unit of the forecast: the one foreseen, or the present one where
+    /// that is more.
     pub demand: f64,
-    /// When that demand is foreseen, in milliseconds since the epoch.
+    /// When the largest demand is foreseen, in milliseconds since the epoch.
     pub demand_at: i64,
     /// How far ahead that was.
     pub horizon: String,

@@ -6,7 +6,7 @@ use series::{Horizon, Labels, Quantile, Timestamp};
 /// The demand that is foreseen for a workload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Foreseen {
-    /// The largest over all horizons.
+    /// The largest over all horizons; NaN and infinities cannot be sized for.
     pub value: f64,
     /// When it is foreseen.
     pub at: Timestamp,
@@ -14,6 +14,15 @@ pub struct Foreseen {
     pub horizon: Horizon,
     /// The demand now, where it is known.
     pub current: Option<f64>,
+}
+
+impl Foreseen {
+    /// The demand to be met: what is foreseen, or what there is now where that is more.
+    pub fn demand(&self) -> f64 {
+        // `max` passes over a NaN on either side, and an infinite present is a fault of the measurement.
+        let current = self.current.filter(|value| value.is_finite());
+        self.value.max(current.unwrap_or(f64::NAN))
+    }
 }
 
 /// Where forecasts come from.
@@ -31,7 +40,8 @@ pub trait Foresight: Send + Sync {
 
 /// Where the effect of an action is judged.
 pub trait Evidence: Send + Sync {
-    /// Evaluates an instant PromQL query. Warnings count as errors: a part of an answer is no evidence.
+    /// Evaluates an instant PromQL query, within a time limit of its own. Warnings count as errors: a part of
+    /// an answer is no evidence.
     fn query<'a>(
         &'a self,
         expr: &'a str,

@@ -60,7 +60,9 @@ impl Progress {
 impl Claim<'_> {
     /// Whether the pause after a failed attempt still lasts.
     pub(crate) fn is_pausing(&self, now: Timestamp) -> bool {
-        self.with(|effort| effort.not_before.is_some_and(|until| now < until))
+        // A pause that seems longer than any can be is one that a clock was put back in.
+        let is_ahead = |until: Timestamp| now < until && until <= now + LONGEST_PAUSE;
+        self.with(|effort| effort.not_before.is_some_and(is_ahead))
     }
 
     /// What the action waits for, as noted last.
@@ -136,5 +138,14 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 8, 30, 30]);
         claim.renew();
         assert!(!claim.is_pausing(NOW));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_does_not_stretch_a_pause() {
+        let progress = Progress::default();
+        let claim = progress.claim(ActionId::new(NOW)).unwrap();
+        claim.failed(Some(LONGEST_PAUSE), NOW);
+        assert!(claim.is_pausing(NOW));
+        assert!(!claim.is_pausing(NOW - Duration::from_secs(1)));
     }
 }

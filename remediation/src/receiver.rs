@@ -8,7 +8,6 @@ use crate::{
 use alertmanager_client::webhook::{Alert, Status, Webhook};
 use serde::Serialize;
 use series::Timestamp;
-use std::time::Duration;
 use store::{
     Accepted, ActionId, AlertStatus, Cause, Delivery, Outcome, Proposal, RecordedDelivery,
     StoreError,
@@ -44,12 +43,6 @@ pub struct AlertReceipt {
 
 /// The name under which the receiver writes history.
 const RECEIVER: &str = "receiver";
-
-/// How long a deferred alert is kept in mind. Whatever fires for longer is delivered again.
-const DEFERRAL_LIMIT: Duration = Duration::from_hours(24);
-
-/// How many deferred alerts one tick looks at; the others are looked at once these have gone.
-const MAX_DEFERRED: u32 = 100;
 
 impl Remediation {
     /// Takes in a notification. Once this returns, all of it is on the disk and may be answered with 200; an
@@ -131,9 +124,9 @@ impl Remediation {
         };
         match deferral {
             None => {
-                self.journal
-                    .accept(delivery, &proposal(workload, now))
-                    .await
+                let reason = format!("an alert about {} fires", workload.name);
+                let proposal = proposal(workload, reason, now);
+                self.journal.accept(delivery, &proposal).await
             }
             Some(reason) => {
                 let name = Some(workload.name.as_str());
@@ -147,30 +140,6 @@ impl Remediation {
     async fn has_open_action(&self, workload: &str) -> Result<bool, StoreError> {
         let open = self.journal.open_actions().await?;
         Ok(open.iter().any(|action| action.workload == workload))
-    }
-
-    /// Takes up deferred alerts that still fire and that nothing stands against any more. Alertmanager would
-    /// repeat them too, but only after hours.
-    pub(crate) async fn reconsider(&self, now: Timestamp) -> Result<(), StoreError> {
-        let current = self.current();
-        let since = now - DEFERRAL_LIMIT;
-        for deferred in self.journal.deferred(since, MAX_DEFERRED).await? {
-            let name = deferred.workload.as_deref().unwrap_or_default();
-            let Some(workload) = current.settings.workload(name) else {
-                continue;
-            };
-            let guards = &current.settings.guards;
-            if self.deferral(workload, guards, now).await?.is_none() {
-                let delivery = Delivery {
-                    cause: deferred.cause,
-                    status: deferred.status,
-                    received_at: now,
-                };
-                let proposal = proposal(workload, now);
-                self.journal.accept(&delivery, &proposal).await?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -193,12 +162,12 @@ fn is_about(alert: &Alert, workload: &Workload) -> bool {
     wanted.all(|(name, value)| alert.labels.get(name).is_some_and(|seen| seen == value))
 }
 
-fn proposal(workload: &Workload, now: Timestamp) -> Proposal {
+pub(crate) fn proposal(workload: &Workload, reason: String, now: Timestamp) -> Proposal {
     Proposal {
         workload: workload.name.clone(),
         mode: workload.mode,
         deadline: now + PLANNING_LIMIT,
-        reason: format!("an alert about {} fires", workload.name),
+        reason,
         actor: RECEIVER.to_owned(),
     }
 }

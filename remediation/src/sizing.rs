@@ -47,19 +47,16 @@ impl Sizing {
     /// Sizes for the larger of the demand foreseen and the demand now: the result is a floor under whatever
     /// else scales the workload, so it is never below what there is.
     pub fn size(&self, foreseen: &Foreseen, observed: Shape) -> Sized {
-        let current = foreseen.current.filter(|value| value.is_finite());
-        let demand = foreseen.value.max(current.unwrap_or(f64::NEG_INFINITY));
+        let demand = foreseen.demand();
         if !foreseen.value.is_finite() || demand < 0.0 {
             let why = format!("the demand foreseen is {}", foreseen.value);
             return Sized::Unusable { why };
         }
         let needed = replicas(demand / self.per_replica);
         let mut words = vec![format!(
-            "{} in {}{} / {} per replica needs {needed}",
-            rounded(demand),
-            PromDuration::new(foreseen.horizon.get()),
-            current.map_or_else(String::new, |now| format!(" (now {})", rounded(now))),
-            rounded(self.per_replica),
+            "{} needs {needed} at {} per replica",
+            self.demand_in_words(foreseen),
+            self.per_replica,
         )];
         let target = self.bound(needed, observed.replicas, &mut words);
         if target > observed.replicas {
@@ -71,6 +68,21 @@ impl Sizing {
         words.push(format!("and there are {observed}"));
         let why = words.join(", ");
         Sized::Enough { why }
+    }
+
+    /// The demand that is sized for first, the other one in brackets.
+    fn demand_in_words(&self, foreseen: &Foreseen) -> String {
+        let ahead = format!(
+            "{} foreseen in {} at quantile {}",
+            rounded(foreseen.value),
+            PromDuration::new(foreseen.horizon.get()),
+            self.quantile,
+        );
+        match foreseen.current.filter(|value| value.is_finite()) {
+            None => ahead,
+            Some(now) if now > foreseen.value => format!("{} now ({ahead})", rounded(now)),
+            Some(now) => format!("{ahead} ({} now)", rounded(now)),
+        }
     }
 
     /// The step limit first, then `max`, then `min`, which is a promise that no limit breaks.
@@ -158,13 +170,24 @@ mod tests {
 
     #[test]
     fn the_reason_shows_the_arithmetic() {
-        check(812.0, None, 4, "7: 812 in 1h / 120 per replica needs 7");
-        check(840.0, None, 4, "7: 840 in 1h / 120 per replica needs 7");
+        let ahead = "foreseen in 1h at quantile 0.95";
+        check(
+            812.0,
+            None,
+            4,
+            &format!("7: 812 {ahead} needs 7 at 120 per replica"),
+        );
+        check(
+            840.0,
+            None,
+            4,
+            &format!("7: 840 {ahead} needs 7 at 120 per replica"),
+        );
         check(
             840.001,
             Some(431.5),
             4,
-            "8: 840.001 in 1h (now 431.5) / 120 per replica needs 8",
+            &format!("8: 840.001 {ahead} (431.5 now) needs 8 at 120 per replica"),
         );
     }
 
@@ -174,7 +197,13 @@ mod tests {
             100.0,
             Some(700.0),
             4,
-            "6: 700 in 1h (now 700) / 120 per replica needs 6",
+            "6: 700 now (100 foreseen in 1h at quantile 0.95) needs 6 at 120 per replica",
+        );
+        check(
+            812.0,
+            Some(f64::INFINITY),
+            4,
+            "7: 812 foreseen in 1h at quantile 0.95 needs 7 at 120 per replica",
         );
     }
 
@@ -184,14 +213,14 @@ mod tests {
             400.0,
             None,
             5,
-            "enough: 400 in 1h / 120 per replica needs 4, and there are 5",
+            "enough: 400 foreseen in 1h at quantile 0.95 needs 4 at 120 per replica, and there are 5",
         );
         check(
             1e9,
             None,
             50,
-            "enough: 1000000000 in 1h / 120 per replica needs 8333334, held to 100 by one step, \
-             held to 40 by max, and there are 50",
+            "enough: 1000000000 foreseen in 1h at quantile 0.95 needs 8333334 at 120 per replica, \
+             held to 100 by one step, held to 40 by max, and there are 50",
         );
     }
 
@@ -201,13 +230,13 @@ mod tests {
             9_999.0,
             None,
             4,
-            "8: 9999 in 1h / 120 per replica needs 84, held to 8 by one step",
+            "8: 9999 foreseen in 1h at quantile 0.95 needs 84 at 120 per replica, held to 8 by one step",
         );
         check(
             0.0,
             None,
             0,
-            "3: 0 in 1h / 120 per replica needs 0, raised to 3 by min",
+            "3: 0 foreseen in 1h at quantile 0.95 needs 0 at 120 per replica, raised to 3 by min",
         );
     }
 
@@ -238,7 +267,11 @@ mod tests {
                 prop_assert!(target.replicas > observed);
                 prop_assert!((3..=40).contains(&target.replicas));
                 prop_assert!(target.replicas <= (2 * observed).max(3));
+                return Ok(());
             }
+            // Nothing is done only where the present is served, or more is not allowed.
+            let present = current.unwrap_or(0.0);
+            prop_assert!(observed >= 40 || present <= f64::from(observed) * 120.0 * (1.0 + 1e-9));
         }
     }
 }

@@ -69,7 +69,11 @@ impl Remediation {
     ///
     /// The first tick after a start takes up what a crash interrupted. Call it every second or so.
     pub async fn tick(&self, now: Timestamp) -> Result<Report, RemediationError> {
-        self.reconsider(now).await?;
+        // An alert that cannot be taken up must not hold up what is under way.
+        if let Err(error) = self.reconsider(now).await {
+            let error = crate::error::in_full(&error);
+            tracing::error!(error, "cannot look for alerts to take up");
+        }
         let open = self.journal.open_actions().await?;
         self.progress.keep(&open);
         let runs = open.iter().map(|action| self.run(action.id, now));
@@ -242,7 +246,7 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<Action, StoreError> {
         let (plan, pre_image) = match event {
-            Some(Event::Planned(plan)) => (Some(plan.to_json()), None),
+            Some(Event::Planned(plan) | Event::Suffices(plan)) => (Some(plan.to_json()), None),
             Some(Event::Cleared(observed)) => (None, Some(observed.to_json())),
             _ => (None, None),
         };

@@ -178,9 +178,10 @@ impl Remediation {
                 }
             }
         }
-        let how = match checks.len() {
-            0 => "carried out; nothing to verify is configured".to_owned(),
-            n_checks => format!("verified by {n_checks} expressions"),
+        let how = match checks.as_slice() {
+            [] => "carried out; nothing to verify is configured".to_owned(),
+            [check] => format!("verified: {} holds", check.expr),
+            _ => format!("verified: all {} expressions hold", checks.len()),
         };
         Event::Verified(how).into()
     }

@@ -7,9 +7,12 @@ use remediation::{
 use std::time::Duration;
 use store::Mode;
 
+/// What workloads may be sized for.
+const FORECASTS: [&str; 2] = ["service:requests:rate5m", "d"];
+
 fn read(text: &str) -> Result<Settings, String> {
     let document = yaml::Document::parse("c.yml", text).map_err(|e| e.to_string())?;
-    let settings = document.check(|node| node.map(Settings::read));
+    let settings = document.check(|node| node.map(|fields| Settings::read(fields, &FORECASTS)));
     settings.map_err(|problems| problems.to_string())
 }
 
@@ -117,7 +120,7 @@ fn every_problem_of_a_workload_is_reported_at_once() {
 workloads:
 - name: a
   match: {}
-  demand: 'not a name'
+  demand: requests
   sizing: {per_replica: 0, quantile: 95, min: 9, max: 3, step_up: 2, step_down: 150%}
   mode: maybe
   grace: 90
@@ -131,7 +134,7 @@ workloads:
         text,
         &[
             "c.yml:4: workloads[0].match: must name at least one label, or every alert would be about this workload",
-            "c.yml:5: workloads[0].demand: `not a name` is not the name of a forecast",
+            "c.yml:5: workloads[0].demand: no forecast rule is named `requests`",
             "c.yml:6: workloads[0].sizing.min: min 9 is above max 3",
             "c.yml:6: workloads[0].sizing.per_replica: must be above 0, got 0",
             "c.yml:6: workloads[0].sizing.quantile: quantile 95 is not between 0 and 1",

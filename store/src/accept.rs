@@ -5,7 +5,7 @@ use crate::{
     State, StoreError,
     error::doing,
     lookup::{caused_by, firing, known, open_action},
-    rows,
+    record::record,
     transition::{append, swap},
 };
 use series::Timestamp;
@@ -45,25 +45,27 @@ impl Accepted {
 }
 
 /// What is about to be written down of a delivery.
-struct Verdict {
-    outcome: Outcome,
-    reason: String,
-    workload: Option<String>,
-    action: Option<ActionId>,
+pub(crate) struct Verdict {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: String,
+    pub(crate) workload: Option<String>,
+    pub(crate) action: Option<ActionId>,
 }
 
 impl Journal {
     /// Takes in a firing alert that asks for an action on a workload, in one transaction.
     ///
-    /// A duplicate changes nothing, unless it was deferred before; an alert whose end was heard already is
-    /// ignored; where the workload has an open action, the alert joins it; else an action is proposed.
+    /// A duplicate changes nothing, unless nothing came of it before because a guard stood against it or no
+    /// workload was about it; an alert whose end was heard already is ignored; where the workload has an open
+    /// action, the alert joins it; else an action is proposed.
     pub async fn accept(
         &self,
         delivery: &Delivery,
         proposal: &Proposal,
     ) -> Result<Accepted, StoreError> {
         let mut tx = self.write().await?;
-        if let Some(known) = known(&mut tx, delivery).await? {
+        let known = known(&mut tx, delivery).await?;
+        if let Some(known) = known.filter(|known| !known.outcome.is_provisional()) {
             return Ok(Accepted::Duplicate(known));
         }
         let verdict = if let Some(verdict) = ended(&mut tx, delivery, &proposal.workload).await? {
@@ -76,7 +78,13 @@ impl Journal {
                 action: Some(open.id),
             }
         } else {
-            propose(&mut tx, delivery, proposal).await?
+            let id = propose(&mut tx, delivery, proposal).await?;
+            Verdict {
+                outcome: Outcome::Acted,
+                reason: proposal.reason.clone(),
+                workload: Some(proposal.workload.clone()),
+                action: Some(id),
+            }
         };
         record(tx, delivery, verdict).await
     }
@@ -84,7 +92,7 @@ impl Journal {
     /// Takes in an alert that leads to no action, with the reason, in one transaction.
     ///
     /// `outcome` is [`Outcome::Unmatched`] or [`Outcome::Deferred`]; a duplicate keeps what was written
-    /// before, unless that was a deferral.
+    /// before, unless that was one of the two with another reason.
     pub async fn accept_without_action(
         &self,
         delivery: &Delivery,
@@ -93,7 +101,12 @@ impl Journal {
         reason: &str,
     ) -> Result<Accepted, StoreError> {
         let mut tx = self.write().await?;
-        if let Some(known) = known(&mut tx, delivery).await? {
+        let known = known(&mut tx, delivery).await?;
+        let says_it_all = |known: &RecordedDelivery| {
+            let is_the_same = (known.outcome, known.reason.as_str()) == (outcome, reason);
+            is_the_same || !known.outcome.is_provisional()
+        };
+        if let Some(known) = known.filter(says_it_all) {
             return Ok(Accepted::Duplicate(known));
         }
         let workload = workload.map(str::to_owned);
@@ -155,11 +168,12 @@ async fn ended(
     }))
 }
 
-async fn propose(
+/// Begins an action; the caller has made sure that the workload has no open one.
+pub(crate) async fn propose(
     tx: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery,
     proposal: &Proposal,
-) -> Result<Verdict, StoreError> {
+) -> Result<ActionId, StoreError> {
     let id = ActionId::new(delivery.received_at);
     sqlx::query(
         "INSERT INTO actions
@@ -180,12 +194,7 @@ async fn propose(
     .map_err(doing("propose an action"))?;
     let change = change(delivery, State::Proposed, &proposal.actor, &proposal.reason);
     append(tx, id, None, &change).await?;
-    Ok(Verdict {
-        outcome: Outcome::Acted,
-        reason: proposal.reason.clone(),
-        workload: Some(proposal.workload.clone()),
-        action: Some(id),
-    })
+    Ok(id)
 }
 
 fn change(delivery: &Delivery, to: State, actor: &str, reason: &str) -> Change {
@@ -223,33 +232,4 @@ async fn resolve(
     let change = change(delivery, State::Superseded, actor, reason);
     swap(tx, action.id, action.state, &change).await?;
     Ok((Outcome::Superseded, reason.to_owned()))
-}
-
-async fn record(
-    mut tx: Transaction<'static, Sqlite>,
-    delivery: &Delivery,
-    verdict: Verdict,
-) -> Result<Accepted, StoreError> {
-    let row = sqlx::query(
-        "INSERT INTO deliveries
-             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (fingerprint, starts_at, status) DO UPDATE
-             SET outcome = excluded.outcome, reason = excluded.reason, action = excluded.action
-         RETURNING *",
-    )
-    .bind(&delivery.cause.fingerprint)
-    .bind(delivery.cause.starts_at.as_millis())
-    .bind(delivery.status.as_str())
-    .bind(&verdict.workload)
-    .bind(delivery.received_at.as_millis())
-    .bind(verdict.outcome.as_str())
-    .bind(&verdict.reason)
-    .bind(verdict.action.map(|id| id.to_string()))
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(doing("write down a delivery"))?;
-    let recorded = rows::delivery(&row)?;
-    tx.commit().await.map_err(doing("commit a delivery"))?;
-    Ok(Accepted::New(recorded))
 }

@@ -239,13 +239,17 @@ mod tests {
     }
 
     #[test]
-    fn the_index_of_open_actions_names_exactly_the_open_states() {
-        let sql = include_str!("sql/0001_journal.sql");
-        let (_, list) = sql.split_once("WHERE state IN (").unwrap();
-        let (list, _) = list.split_once(')').unwrap();
+    fn the_index_and_the_view_of_open_actions_name_exactly_the_open_states() {
         let open: Vec<_> = State::ALL.iter().filter(|s| s.is_open()).collect();
         let words: Vec<_> = open.iter().map(|s| format!("'{s}'")).collect();
-        assert_eq!(list, words.join(", "));
+        for sql in [
+            include_str!("sql/0001_journal.sql"),
+            include_str!("sql/0002_views.sql"),
+        ] {
+            let (_, list) = sql.split_once("WHERE state IN (").unwrap();
+            let (list, _) = list.split_once(')').unwrap();
+            assert_eq!(list, words.join(", "));
+        }
     }
 
     #[test]

@@ -53,6 +53,14 @@ words! {
     Deferred = "deferred",
 }
 
+impl Outcome {
+    /// Whether the same delivery may come to something else when it is heard of again, as guards and the
+    /// configuration change.
+    pub(crate) const fn is_provisional(self) -> bool {
+        matches!(self, Self::Deferred | Self::Unmatched)
+    }
+}
+
 /// A delivery as the journal holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordedDelivery {

@@ -10,6 +10,8 @@ mod error;
 mod journal;
 mod lookup;
 mod read;
+mod record;
+mod renewal;
 mod rows;
 mod schema;
 mod transition;

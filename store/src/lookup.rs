@@ -3,14 +3,13 @@
 use crate::{Action, ActionId, Cause, Delivery, RecordedDelivery, StoreError, error::doing, rows};
 use sqlx::SqliteConnection;
 
-/// What was written down of the same delivery before; a deferral counts as nothing yet.
+/// What was written down of the same delivery before.
 pub(crate) async fn known(
     connection: &mut SqliteConnection,
     delivery: &Delivery,
 ) -> Result<Option<RecordedDelivery>, StoreError> {
     let row = sqlx::query(
-        "SELECT * FROM deliveries
-         WHERE fingerprint = $1 AND starts_at = $2 AND status = $3 AND outcome <> 'deferred'",
+        "SELECT * FROM deliveries WHERE fingerprint = $1 AND starts_at = $2 AND status = $3",
     )
     .bind(&delivery.cause.fingerprint)
     .bind(delivery.cause.starts_at.as_millis())
@@ -26,14 +25,11 @@ pub(crate) async fn open_action(
     connection: &mut SqliteConnection,
     workload: &str,
 ) -> Result<Option<Action>, StoreError> {
-    let row = sqlx::query(
-        "SELECT * FROM actions WHERE workload = $1 AND state IN
-         ('proposed', 'awaiting_approval', 'grace', 'applying', 'verifying', 'rolling_back')",
-    )
-    .bind(workload)
-    .fetch_optional(connection)
-    .await
-    .map_err(doing("look for an open action"))?;
+    let row = sqlx::query("SELECT * FROM open_actions WHERE workload = $1")
+        .bind(workload)
+        .fetch_optional(connection)
+        .await
+        .map_err(doing("look for an open action"))?;
     row.map(|row| rows::action(&row)).transpose()
 }
 
@@ -60,15 +56,9 @@ pub(crate) async fn firing(
     connection: &mut SqliteConnection,
     id: ActionId,
 ) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
-        "SELECT count(*) FROM deliveries AS begun
-         WHERE begun.action = $1 AND begun.status = 'firing' AND NOT EXISTS (
-             SELECT 1 FROM deliveries AS ended
-             WHERE ended.fingerprint = begun.fingerprint AND ended.starts_at = begun.starts_at
-               AND ended.status = 'resolved')",
-    )
-    .bind(id.to_string())
-    .fetch_one(connection)
-    .await
-    .map_err(doing("count the alerts of an action"))
+    sqlx::query_scalar("SELECT count(*) FROM firing WHERE action = $1")
+        .bind(id.to_string())
+        .fetch_one(connection)
+        .await
+        .map_err(doing("count the alerts of an action"))
 }

@@ -18,14 +18,10 @@ pub struct ActionFilter {
 impl Journal {
     /// The actions that still run, oldest first.
     pub async fn open_actions(&self) -> Result<Vec<Action>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM actions WHERE state IN
-             ('proposed', 'awaiting_approval', 'grace', 'applying', 'verifying', 'rolling_back')
-             ORDER BY created_at, id",
-        )
-        .fetch_all(&self.readers)
-        .await
-        .map_err(doing("list open actions"))?;
+        let rows = sqlx::query("SELECT * FROM open_actions ORDER BY created_at, id")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(doing("list open actions"))?;
         rows.iter().map(rows::action).collect()
     }
 
@@ -84,12 +80,8 @@ impl Journal {
         limit: u32,
     ) -> Result<Vec<RecordedDelivery>, StoreError> {
         let rows = sqlx::query(
-            "SELECT begun.* FROM deliveries AS begun
-             WHERE begun.outcome = 'deferred' AND begun.received_at >= $1 AND NOT EXISTS (
-                 SELECT 1 FROM deliveries AS ended
-                 WHERE ended.fingerprint = begun.fingerprint AND ended.starts_at = begun.starts_at
-                   AND ended.status = 'resolved')
-             ORDER BY begun.received_at LIMIT $2",
+            "SELECT * FROM firing WHERE outcome = 'deferred' AND received_at >= $1
+             ORDER BY received_at LIMIT $2",
         )
         .bind(since.as_millis())
         .bind(i64::from(limit))

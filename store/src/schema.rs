@@ -4,7 +4,10 @@ use crate::{StoreError, error::doing};
 use sqlx::SqlitePool;
 
 /// Each file takes the schema to its version from the one before; a published file is never changed.
-const VERSIONS: [(i64, &str); 1] = [(1, include_str!("sql/0001_journal.sql"))];
+const VERSIONS: [(i64, &str); 2] = [
+    (1, include_str!("sql/0001_journal.sql")),
+    (2, include_str!("sql/0002_views.sql")),
+];
 
 /// The version that this program writes.
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1].0;

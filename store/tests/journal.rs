@@ -243,11 +243,110 @@ async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
     assert_eq!(taken.delivery().outcome, Outcome::Acted);
     assert_eq!(journal.deferred(NOW, 10).await.unwrap(), []);
 
+    let again = fire(&journal, "shop", "shop").await;
+    assert!(matches!(again, Accepted::Duplicate(d) if d.outcome == Outcome::Acted));
+}
+
+#[tokio::test]
+async fn an_alert_that_nobody_was_about_is_taken_up_once_a_workload_is() {
+    let (_folder, journal) = journal().await;
     let stray = delivery("stray", AlertStatus::Firing);
-    let note = journal.accept_without_action(&stray, None, Outcome::Unmatched, "no workload");
-    note.await.unwrap();
-    let again = fire(&journal, "stray", "shop").await;
-    assert!(matches!(again, Accepted::Duplicate(d) if d.outcome == Outcome::Unmatched));
+    let note = async || {
+        let noted = journal.accept_without_action(&stray, None, Outcome::Unmatched, "no workload");
+        noted.await.unwrap()
+    };
+    assert!(matches!(note().await, Accepted::New(_)));
+    assert!(matches!(note().await, Accepted::Duplicate(_)));
+    let matched = fire(&journal, "stray", "shop").await;
+    let taken = matched.delivery();
+    assert_eq!(
+        (taken.outcome, taken.workload.as_deref()),
+        (Outcome::Acted, Some("shop"))
+    );
+    assert!(matches!(note().await, Accepted::Duplicate(d) if d.outcome == Outcome::Acted));
+}
+
+#[tokio::test]
+async fn alerts_that_outlast_their_actions_are_handed_on_together() {
+    let (_folder, journal) = journal().await;
+    let list = async |since| {
+        let actions = journal.outlasted(since).await.unwrap();
+        actions.iter().map(|action| action.id).collect::<Vec<_>>()
+    };
+    let first = propose(&journal, "shop").await;
+    fire(&journal, "other", "shop").await;
+    assert_eq!(list(NOW).await, [], "it still runs");
+    let path = [State::Grace, State::Applying, State::Verifying];
+    walk(&journal, first, &path).await;
+    walk(&journal, first, &[State::Succeeded]).await;
+    assert_eq!(list(NOW).await, [first]);
+    assert_eq!(list(after(1)).await, []);
+
+    resolve(&journal, "shop").await;
+    let again = async |past| {
+        let proposal = proposal("shop");
+        let proposed = journal.propose_again(past, &proposal, after(300)).await;
+        proposed.unwrap()
+    };
+    let second = again(first).await.unwrap();
+    assert_eq!(again(first).await, None, "there is an open action");
+    let (action, history) = journal.action(second).await.unwrap();
+    assert_eq!(
+        (action.state, action.cause.fingerprint.as_str()),
+        (State::Proposed, "other")
+    );
+    assert_eq!((action.created_at, history.len()), (after(300), 1));
+    assert_eq!(journal.firing(second).await.unwrap(), 1);
+    assert_eq!(list(NOW).await, []);
+    walk(&journal, second, &[State::Rejected]).await;
+    assert_eq!(list(NOW).await, [], "somebody said no");
+    assert_eq!(again(first).await, None, "no alert is its own any more");
+    assert_eq!(again(second).await, None, "somebody said no");
+}
+
+#[tokio::test]
+async fn a_no_to_one_alert_holds_for_those_that_outlast_an_earlier_action() {
+    let (_folder, journal) = journal().await;
+    let first = propose(&journal, "shop").await;
+    walk(&journal, first, &[State::Superseded]).await;
+    assert_eq!(journal.outlasted(NOW).await.unwrap().len(), 1);
+    let late = Delivery {
+        received_at: after(60),
+        ..delivery("late", AlertStatus::Firing)
+    };
+    let accepted = journal.accept(&late, &proposal("shop")).await.unwrap();
+    let second = accepted.delivery().action.unwrap();
+    walk(&journal, second, &[State::Rejected]).await;
+    assert_eq!(journal.outlasted(NOW).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn old_deliveries_make_room_unless_their_action_is_open() {
+    let (_folder, journal) = journal().await;
+    let at = |fingerprint: &str, days: u64| Delivery {
+        received_at: after(days * 86_400),
+        ..delivery(fingerprint, AlertStatus::Firing)
+    };
+    let note = async |delivery: &Delivery| {
+        let noted =
+            journal.accept_without_action(delivery, None, Outcome::Unmatched, "no workload");
+        noted.await.unwrap();
+    };
+    let held = propose(&journal, "shop").await;
+    for idx in 0..25 {
+        note(&at(&format!("f{idx}"), 0)).await;
+    }
+    let count = async || journal.deliveries(100).await.unwrap().len();
+    note(&at("thirty", 30)).await;
+    assert_eq!(count().await, 27, "30 days are kept");
+    for (idx, left) in [18, 9, 5, 6].into_iter().enumerate() {
+        note(&at(&format!("new{idx}"), 31)).await;
+        assert_eq!(count().await, left, "{idx}");
+    }
+    assert_eq!(journal.firing(held).await.unwrap(), 1);
+    walk(&journal, held, &[State::Rejected]).await;
+    note(&at("last", 31)).await;
+    assert_eq!(journal.firing(held).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -426,6 +525,25 @@ async fn the_file_of_another_program_or_a_newer_version_is_left_alone() {
     execute("PRAGMA user_version = 99").await;
     let words = chain(&Journal::open(&path).await.unwrap_err());
     assert!(words.contains("schema version 99"), "{words}");
+}
+
+#[tokio::test]
+async fn the_file_of_an_older_version_is_brought_up_to_date() {
+    let (_guard, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let tables = include_str!("../src/sql/0001_journal.sql");
+    let stamp = "PRAGMA application_id = 0x466f7265; PRAGMA user_version = 1";
+    for sql in [tables, stamp] {
+        sqlx::raw_sql(sql).execute(&raw).await.unwrap();
+    }
+    raw.close().await;
+    let journal = Journal::open(&path).await.unwrap();
+    let id = propose(&journal, "shop").await;
+    assert_eq!(journal.open_actions().await.unwrap()[0].id, id);
 }
 
 #[tokio::test]

@@ -46,18 +46,16 @@ impl HttpDriver {
             .build()
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, ActuatorError> {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ActuatorError> {
         let request = request
             .headers(self.config.headers.clone())
             .timeout(self.config.timeout);
         let answer = request.send().await.map_err(lost)?;
         let (status, retry_after) = (answer.status(), retry_after(&answer));
-        let is_success = status.is_success();
-        let body = read(answer).await;
-        if is_success {
-            return body;
+        if status.is_success() {
+            return Ok(answer);
         }
-        let body = body.unwrap_or_default();
+        let body = read(answer).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&body);
         Err(ActuatorError::Refused {
             status: status.as_u16(),
@@ -71,8 +69,8 @@ impl Actuator for HttpDriver {
     fn observe<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<Shape, ActuatorError>> {
         Box::pin(async {
             let observe = &self.config.observe;
-            let body = self.send(self.http.get(observe.url.clone())).await?;
-            let replicas = replicas(&body, &observe.field);
+            let answer = self.send(self.http.get(observe.url.clone())).await?;
+            let replicas = replicas(&read(answer).await?, &observe.field);
             let replicas = replicas.map_err(ActuatorError::Unreadable)?;
             Ok(Shape { replicas })
         })
@@ -94,6 +92,7 @@ impl Actuator for HttpDriver {
                 .http
                 .request(method, self.config.url.clone())
                 .body(body);
+            // What else it says of its success is of no concern: the next reading tells.
             self.send(request).await.map(drop)
         })
     }

@@ -23,12 +23,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the three sections out of the configuration's top level; each may be left out.
-    pub fn read(fields: &Fields) -> Option<Self> {
+    /// Reads the three sections out of the configuration's top level; each may be left out. `forecasts` are the
+    /// names that workloads may be sized for.
+    pub fn read(fields: &Fields, forecasts: &[&str]) -> Option<Self> {
         let actuators = fields
             .optional("actuators", read_actuators)
             .unwrap_or_else(Actuators::none);
-        let workloads = fields.optional("workloads", |node| read_workloads(node, &actuators));
+        let workloads = fields.optional("workloads", |node| {
+            read_workloads(node, &actuators, forecasts)
+        });
         let guards = fields.optional("guards", read_guards);
         Some(Self {
             actuators,

@@ -10,7 +10,7 @@ use crate::{
     sizing::Sizing,
 };
 use promql_parser::parser::{Expr, value::ValueType};
-use series::{Labels, Quantile, is_metric_name};
+use series::{Labels, Quantile};
 use std::{collections::BTreeSet, time::Duration};
 use store::Mode;
 use yaml::{Fields, Node};
@@ -100,8 +100,12 @@ const QUANTILE: f64 = 0.95;
 /// Two scrapes at the usual interval, before an effect can be seen at all.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Reads the section `workloads`; their actuators must be among these.
-pub fn read_workloads(node: &Node, actuators: &Actuators) -> Option<Vec<Workload>> {
+/// Reads the section `workloads`; their actuators and forecasts must be among these.
+pub fn read_workloads(
+    node: &Node,
+    actuators: &Actuators,
+    forecasts: &[&str],
+) -> Option<Vec<Workload>> {
     let mut names = BTreeSet::new();
     node.list(|node| {
         node.map(|fields| {
@@ -109,14 +113,19 @@ pub fn read_workloads(node: &Node, actuators: &Actuators) -> Option<Vec<Workload
             if let Some(name) = name.clone().filter(|name| !names.insert(name.clone())) {
                 fields.problem("name", format!("there is another workload `{name}`"));
             }
-            workload(name, fields, actuators)
+            workload(name, fields, actuators, forecasts)
         })
     })
 }
 
-fn workload(name: Option<String>, fields: &Fields, actuators: &Actuators) -> Option<Workload> {
+fn workload(
+    name: Option<String>,
+    fields: &Fields,
+    actuators: &Actuators,
+    forecasts: &[&str],
+) -> Option<Workload> {
     let labels = fields.required("match", labels);
-    let demand = fields.required("demand", metric_name);
+    let demand = fields.required("demand", |node| demand(node, forecasts));
     let sizing = fields.required("sizing", |node| node.map(sizing));
     let mode = fields.optional("mode", Node::parse::<Mode>).unwrap_or(MODE);
     let grace = fields.optional("grace", duration).unwrap_or(GRACE);
@@ -163,10 +172,11 @@ fn labels(node: &Node) -> Option<Labels> {
     Some(labels)
 }
 
-fn metric_name(node: &Node) -> Option<String> {
+/// A workload is sized for a forecast, so some rule must make it.
+fn demand(node: &Node, forecasts: &[&str]) -> Option<String> {
     let name = node.string()?;
-    if !is_metric_name(&name) {
-        node.problem(format!("`{name}` is not the name of a forecast"));
+    if !forecasts.contains(&name.as_str()) {
+        node.problem(format!("no forecast rule is named `{name}`"));
         return None;
     }
     Some(name)

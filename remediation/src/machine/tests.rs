@@ -21,7 +21,7 @@ fn plan() -> Plan {
         demand_at: 0,
         horizon: "1h".to_owned(),
         quantile: 0.95,
-        why: "812 in 1h / 120 per replica needs 7".to_owned(),
+        why: "812 foreseen in 1h needs 7".to_owned(),
     }
 }
 
@@ -69,7 +69,7 @@ fn by(actor: &str) -> String {
     actor.to_owned()
 }
 
-const SCALE: &str = "scale 4 → 7: 812 in 1h / 120 per replica needs 7";
+const SCALE: &str = "scale 4 → 7: 812 foreseen in 1h needs 7";
 
 #[test]
 fn the_straight_way_of_an_automatic_action() {
@@ -100,6 +100,18 @@ fn observing_ends_with_what_would_have_been() {
         Mode::Observe,
         &[Event::Planned(plan())],
         &[(State::Rejected, &reason)],
+    );
+}
+
+#[test]
+fn what_suffices_ends_with_what_it_suffices_for() {
+    check(
+        Mode::Auto,
+        &[Event::Suffices(plan())],
+        &[(
+            State::Superseded,
+            "nothing to do: 812 foreseen in 1h needs 7",
+        )],
     );
 }
 
@@ -151,6 +163,7 @@ fn events() -> impl Strategy<Value = Event> {
     let text = || Just("because".to_owned());
     prop_oneof![
         Just(Event::Planned(plan())),
+        Just(Event::Suffices(plan())),
         text().prop_map(Event::Unneeded),
         text().prop_map(Event::Refused),
         text().prop_map(|actor| Event::Approved { actor }),

@@ -16,7 +16,8 @@ async fn an_automatic_action_goes_straight_and_acts_once() {
     world.ticks(90..=119).await;
     world.assert_state(State::Verifying, "scaled 4 → 7").await;
     world.ticks(120..=125).await;
-    world.assert_state(State::Succeeded, "verified by 1").await;
+    let why = "verified: service:latency:p99 < 0.5 holds";
+    world.assert_state(State::Succeeded, why).await;
 
     assert_eq!(world.fleet().puts, [r#"{"replicas": 7, "tier": "a\"b"}"#]);
     assert_eq!(world.fleet().headers["authorization"], "Bearer token");
@@ -162,8 +163,8 @@ async fn observing_writes_down_what_would_have_been() {
     let world = World::new("mode: observe").await;
     world.deliver(&firing(), 0).await;
     world.ticks(0..=200).await;
-    let expect =
-        "observe mode: would have scaled 4 → 7: 812 in 1h (now 400) / 120 per replica needs 7";
+    let expect = "observe mode: would have scaled 4 → 7: 812 foreseen in 1h at quantile 0.95 (400 now) \
+                  needs 7 at 120 per replica";
     world.assert_state(State::Rejected, expect).await;
     assert_eq!(world.n_puts(), 0);
 }
@@ -268,7 +269,8 @@ async fn an_action_whose_workload_is_gone_from_the_configuration_ends() {
     world.tick(0).await;
     let text = "workloads: []";
     let document = yaml::Document::parse("foreshadow.yml", text).unwrap();
-    let empty = document.check(|node| node.map(remediation::config::Settings::read));
+    let read = |fields: &yaml::Fields| remediation::config::Settings::read(fields, &[]);
+    let empty = document.check(|node| node.map(read));
     world.remediation.reload(empty.unwrap());
     world.tick(1).await;
     world

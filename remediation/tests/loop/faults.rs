@@ -1,8 +1,9 @@
 //! What happens when something breaks: crashes, guards, actuators that refuse, effects that do harm.
 
-use crate::world::{Answer, BEGUN, World, after, alert, firing};
+use crate::world::{Answer, BEGUN, World, after, alert, firing, resolved};
+use remediation::config::Workload;
 use std::{sync::Arc, time::Duration};
-use store::{Outcome, State};
+use store::{Mode, Outcome, State};
 
 /// Ticks until something is true, and then drops the tick in the middle of its work, as `kill -9` does.
 async fn crash_when(world: &World, seconds: u64, mut holds: impl AsyncFnMut() -> bool) {
@@ -162,6 +163,14 @@ async fn what_an_actuator_refuses_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn success_is_success_whatever_else_the_answer_says() {
+    let world = about_to_act().await;
+    world.fleet().on_put.push_back(Answer::DoneAndVerbose);
+    world.tick(90).await;
+    world.assert_state(State::Verifying, "scaled 4 → 7").await;
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let world = about_to_act().await;
     world.fleet().on_put.push_back(Answer::Status(307));
@@ -199,11 +208,40 @@ async fn without_a_fresh_forecast_nothing_is_done() {
     world.tick(1).await;
     world.assert_state(State::Grace, "").await;
     world.foresee(None);
-    world.ticks(2..=95).await;
-    world
-        .assert_state(State::Rejected, "is no longer there")
-        .await;
+    world.ticks(2..=391).await;
+    let why = r#"the way was not clear in time: there is no fresh forecast service:requests:rate5m{service="checkout"}"#;
+    world.assert_state(State::Expired, why).await;
     assert_eq!(world.n_puts(), 0);
+}
+
+#[tokio::test]
+async fn a_forecast_that_is_away_for_a_moment_is_waited_for() {
+    let mut world = about_to_act().await;
+    world.foresee(None);
+    world.restart().await;
+    let report = world.tick(90).await;
+    assert!(
+        report.held[0].reason.contains("no fresh forecast"),
+        "{report:?}"
+    );
+    world.foresee(Some(812.0));
+    world.ticks(91..=125).await;
+    world.assert_state(State::Succeeded, "").await;
+    assert_eq!(world.n_puts(), 1);
+}
+
+#[tokio::test]
+async fn a_reload_that_forbids_the_effect_is_obeyed_by_actions_that_wait() {
+    let forbid = async |change: fn(&mut Workload), why: &str| {
+        let mut world = about_to_act().await;
+        world.reload(|settings| change(&mut settings.workloads[0]));
+        world.ticks(1..=95).await;
+        world.assert_state(State::Rejected, why).await;
+        assert_eq!(world.n_puts(), 0);
+    };
+    forbid(|w| w.mode = Mode::Observe, "the mode is observe by now").await;
+    forbid(|w| w.mode = Mode::Approve, "and nobody was asked").await;
+    forbid(|w| w.sizing.max = 6, "max is 6 by now, and 7 were planned").await;
 }
 
 #[tokio::test]
@@ -322,6 +360,57 @@ async fn a_workload_cools_down_before_it_is_acted_on_again() {
 }
 
 #[tokio::test]
+async fn an_alert_that_outlasts_its_action_is_taken_up_again_when_more_is_foreseen() {
+    let world = about_to_act().await;
+    // Seven are planned; while that waits, so much is foreseen that thirteen are needed.
+    world.foresee(Some(1_500.0));
+    world.ticks(1..=300).await;
+    assert_eq!((world.n_puts(), world.fleet().replicas), (1, 7));
+    world.ticks(301..=425).await;
+    let actions = world.actions().await;
+    assert_eq!((actions.len(), world.fleet().replicas), (2, 13));
+    let (_, history) = world.remediation.action(actions[0].id).await.unwrap();
+    let why = format!(
+        "more is foreseen than action {} was planned for",
+        actions[1].id
+    );
+    assert_eq!(history[0].reason, why);
+
+    world.ticks(426..=900).await;
+    assert_eq!(world.actions().await.len(), 2, "what is foreseen is there");
+    world.deliver(&resolved(), 901).await;
+    world.foresee(Some(2_400.0));
+    world.ticks(902..=1_300).await;
+    assert_eq!(world.n_puts(), 2, "the alert has resolved");
+}
+
+#[tokio::test]
+async fn what_sufficed_at_first_is_looked_at_again_while_the_alert_fires() {
+    let world = World::new("mode: auto").await;
+    world.fleet().replicas = 9;
+    world.deliver(&firing(), 0).await;
+    world.ticks(0..=60).await;
+    world.assert_state(State::Superseded, "there are 9").await;
+    world.foresee(Some(1_200.0));
+    world.ticks(61..=185).await;
+    assert_eq!((world.n_puts(), world.fleet().replicas), (1, 10));
+    assert_eq!(world.actions().await.len(), 2);
+}
+
+#[tokio::test]
+async fn no_more_is_done_about_an_alert_that_somebody_said_no_to() {
+    let world = World::new("mode: approve").await;
+    world.deliver(&firing(), 0).await;
+    world.tick(0).await;
+    let id = world.action().await.id;
+    let rejected = world.remediation.reject(id, "ada", "a drill", after(1));
+    rejected.await.unwrap();
+    world.foresee(Some(5_000.0));
+    world.ticks(2..=600).await;
+    world.assert_state(State::Rejected, "a drill").await;
+}
+
+#[tokio::test]
 async fn no_more_actions_than_the_hourly_limit() {
     let world = World::new("mode: auto").await;
     for round in 0..4 {
@@ -359,7 +448,7 @@ async fn no_more_unsettled_effects_at_once_than_the_limit() {
     // The fleet shrinks again, so that the second action is still needed when its turn comes.
     world.fleet().replicas = 4;
     let report = world.tick(91).await;
-    let why = "1 other actions are under way, and max_concurrent is 1";
+    let why = "max_concurrent is 1, and as many other actions are under way";
     assert_eq!(report.held[0].reason, why);
     world.ticks(92..=151).await;
     assert_eq!(states().await, ["succeeded", "succeeded"]);

@@ -37,6 +37,8 @@ pub(crate) enum Answer {
     Hang,
     /// Never, having done what was asked.
     DoneButSilent,
+    /// With more than is read, having done what was asked.
+    DoneAndVerbose,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ async fn write(Shared(fleet): Shared<SharedFleet>, headers: HeaderMap, body: Byt
     let answer = {
         let mut fleet = fleet.lock().unwrap();
         let answer = fleet.on_put.pop_front().unwrap_or(Answer::Ok);
-        if matches!(answer, Answer::Ok | Answer::DoneButSilent) {
+        if !matches!(answer, Answer::Status(_) | Answer::Hang) {
             let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
             fleet.replicas = json["replicas"].as_u64().unwrap().try_into().unwrap();
         }
@@ -87,6 +89,7 @@ async fn reply(fleet: &SharedFleet, answer: Answer) -> Response {
             let status = StatusCode::from_u16(code).unwrap();
             (status, [("retry-after", "5")], "not now").into_response()
         }
+        Answer::DoneAndVerbose => " ".repeat(2 << 20).into_response(),
         Answer::Hang | Answer::DoneButSilent => std::future::pending().await,
     }
 }
@@ -178,7 +181,9 @@ guards: {guards}
 "
     );
     let document = yaml::Document::parse("foreshadow.yml", &text).unwrap();
-    document.check(|node| node.map(Settings::read)).unwrap()
+    let settings = document
+        .check(|node| node.map(|fields| Settings::read(fields, &["service:requests:rate5m"])));
+    settings.unwrap()
 }
 
 impl World {
@@ -215,6 +220,12 @@ impl World {
     pub(crate) async fn restart(&mut self) {
         let next = start(&self.journal, &self.settings, &self.oracle, &self.witness).await;
         self.remediation = next;
+    }
+
+    /// Puts a changed configuration in place.
+    pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.remediation.reload(self.settings.clone());
     }
 
     pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {

@@ -1,0 +1,61 @@
+//! Writing a delivery down, and forgetting the oldest ones in turn.
+
+use crate::{Accepted, Delivery, StoreError, accept::Verdict, error::doing, rows};
+use series::Timestamp;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+use std::time::Duration;
+
+/// How long deliveries are kept. An alert that fires for longer is new when it is heard of again.
+const RETENTION: Duration = Duration::from_hours(30 * 24);
+
+/// How many old deliveries go for each new one: more than one, so that a backlog shrinks, and few, so that
+/// no delivery waits for a great clean-up.
+const MAX_FORGOTTEN: u32 = 10;
+
+/// Writes down what became of a delivery, and commits.
+pub(crate) async fn record(
+    mut tx: Transaction<'static, Sqlite>,
+    delivery: &Delivery,
+    verdict: Verdict,
+) -> Result<Accepted, StoreError> {
+    let row = sqlx::query(
+        "INSERT INTO deliveries
+             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (fingerprint, starts_at, status) DO UPDATE
+             SET workload = excluded.workload, outcome = excluded.outcome, reason = excluded.reason,
+                 action = excluded.action
+         RETURNING *",
+    )
+    .bind(&delivery.cause.fingerprint)
+    .bind(delivery.cause.starts_at.as_millis())
+    .bind(delivery.status.as_str())
+    .bind(&verdict.workload)
+    .bind(delivery.received_at.as_millis())
+    .bind(verdict.outcome.as_str())
+    .bind(&verdict.reason)
+    .bind(verdict.action.map(|id| id.to_string()))
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(doing("write down a delivery"))?;
+    let recorded = rows::delivery(&row)?;
+    make_room(&mut tx, delivery.received_at).await?;
+    tx.commit().await.map_err(doing("commit a delivery"))?;
+    Ok(Accepted::New(recorded))
+}
+
+/// Deletes old deliveries. Those of open actions stay: whether their alerts still fire is asked for.
+async fn make_room(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM deliveries WHERE rowid IN (
+             SELECT rowid FROM deliveries
+             WHERE received_at < $1 AND (action IS NULL OR action NOT IN (SELECT id FROM open_actions))
+             ORDER BY received_at LIMIT $2)",
+    )
+    .bind((now - RETENTION).as_millis())
+    .bind(MAX_FORGOTTEN)
+    .execute(connection)
+    .await
+    .map_err(doing("delete old deliveries"))?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Alerts that go on firing after their action has ended.
+
+use crate::{
+    Action, ActionId, AlertStatus, Delivery, Journal, Proposal, StoreError, accept::propose,
+    error::doing, lookup::open_action, rows,
+};
+use series::Timestamp;
+use sqlx::SqliteConnection;
+
+impl Journal {
+    /// For each workload its last action, if that succeeded or was not needed while one of its alerts, first
+    /// heard of since `since`, fires to this day.
+    ///
+    /// Where a person or a guard said no last, or an effect failed or was undone, there is none.
+    pub async fn outlasted(&self, since: Timestamp) -> Result<Vec<Action>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM actions AS past
+             WHERE id IN (SELECT action FROM outlasting WHERE received_at >= $1) AND NOT EXISTS (
+                 SELECT 1 FROM actions AS later
+                 WHERE later.workload = past.workload
+                   AND (later.created_at, later.id) > (past.created_at, past.id))",
+        )
+        .bind(since.as_millis())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list actions whose alerts still fire"))?;
+        rows.iter().map(rows::action).collect()
+    }
+
+    /// Proposes another action on the workload of `past`, in one transaction. All alerts that outlasted an
+    /// action on that workload call for the new one from now on. None when no alert outlasts `past` any more,
+    /// or when the workload has an open action.
+    pub async fn propose_again(
+        &self,
+        past: ActionId,
+        proposal: &Proposal,
+        now: Timestamp,
+    ) -> Result<Option<ActionId>, StoreError> {
+        let mut tx = self.write().await?;
+        if open_action(&mut tx, &proposal.workload).await?.is_some() {
+            return Ok(None);
+        }
+        let Some(delivery) = oldest_firing(&mut tx, past, now).await? else {
+            return Ok(None);
+        };
+        let id = propose(&mut tx, &delivery, proposal).await?;
+        sqlx::query(
+            "UPDATE deliveries SET action = $1, reason = $2
+             WHERE (fingerprint, starts_at, status) IN (
+                 SELECT fingerprint, starts_at, status FROM outlasting WHERE workload = $3)",
+        )
+        .bind(id.to_string())
+        .bind(&proposal.reason)
+        .bind(&proposal.workload)
+        .execute(&mut *tx)
+        .await
+        .map_err(doing("hand alerts on to another action"))?;
+        tx.commit().await.map_err(doing("commit another action"))?;
+        Ok(Some(id))
+    }
+}
+
+/// The alert that has called for an action for longest, as if it were heard of now.
+async fn oldest_firing(
+    connection: &mut SqliteConnection,
+    id: ActionId,
+    now: Timestamp,
+) -> Result<Option<Delivery>, StoreError> {
+    let sql = "SELECT * FROM outlasting WHERE action = $1 ORDER BY received_at LIMIT 1";
+    let row = sqlx::query(sql)
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(doing("look for an alert that still fires"))?;
+    let recorded = row.map(|row| rows::delivery(&row)).transpose()?;
+    Ok(recorded.map(|recorded| Delivery {
+        cause: recorded.cause,
+        status: AlertStatus::Firing,
+        received_at: now,
+    }))
+}
