@@ -12,6 +12,7 @@ mod gaps;
 mod history;
 mod model;
 mod mstl;
+mod online;
 mod plan;
 mod replay;
 mod scale;

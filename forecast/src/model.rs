@@ -1,6 +1,6 @@
 //! What every model offers: fit, update, predict.
 
-use crate::{Distribution, History, mstl::Mstl, seasonal_naive::SeasonalNaive};
+use crate::{Distribution, History, mstl::Mstl, online::Online, seasonal_naive::SeasonalNaive};
 use series::{Sample, Step, Timestamp};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 pub fn fit(history: &History, settings: &Settings) -> Result<Box<dyn Fitted>, FitError> {
     let naive = || SeasonalNaive::fit(history, settings).map(boxed);
     match settings.model {
+        ModelKind::Online => Online::fit(history, settings).map(boxed),
         ModelKind::Mstl => Mstl::fit(history, settings).map(boxed),
         ModelKind::SeasonalNaive => naive(),
         ModelKind::Auto => Mstl::fit(history, settings).map(boxed).or_else(|_| naive()),
@@ -40,8 +41,10 @@ pub trait Fitted: Send + Sync {
 /// Which model forecasts a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ModelKind {
-    /// MSTL with an `AutoETS` trend where there is history enough, the seasonal naive model elsewhere.
+    /// Seasons, level and slope that every sample moves a little.
     #[default]
+    Online,
+    /// MSTL with an `AutoETS` trend where there is history enough, the seasonal naive model elsewhere.
     Auto,
     /// MSTL with an `AutoETS` trend, from augurs; the trend alone where the series has no season.
     Mstl,
