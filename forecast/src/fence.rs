@@ -1,7 +1,7 @@
 //! How far a forecast may stray from what was ever seen.
 
 /// The range of the values seen. A forecast three ranges outside it is a runaway trend, not foresight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fence {
     min: f64,
     max: f64,

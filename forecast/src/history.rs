@@ -116,14 +116,20 @@ impl History {
 
     /// How far a time lies after the end: whole steps, and the fraction of one more. Zero before the end.
     pub(crate) fn steps_until(&self, at: Timestamp) -> (usize, f64) {
-        let step = millis(self.step);
-        let ahead = at.as_millis().saturating_sub(self.end.as_millis()).max(0);
-        let whole = usize::try_from(ahead / step).unwrap_or(usize::MAX);
-        (whole, (ahead % step) as f64 / step as f64)
+        steps_between(self.end, at, self.step)
     }
 }
 
-fn finite_or_gap(value: f64) -> f64 {
+/// How far a time lies after another: whole steps, and the fraction of one more. Zero before it.
+pub(crate) fn steps_between(from: Timestamp, at: Timestamp, step: Step) -> (usize, f64) {
+    let step = millis(step);
+    let ahead = at.as_millis().saturating_sub(from.as_millis()).max(0);
+    let whole = usize::try_from(ahead / step).unwrap_or(usize::MAX);
+    (whole, (ahead % step) as f64 / step as f64)
+}
+
+/// The value, or NaN where it is not finite.
+pub(crate) fn finite_or_gap(value: f64) -> f64 {
     if value.is_finite() { value } else { f64::NAN }
 }
 
@@ -132,11 +138,12 @@ fn millis(step: Step) -> i64 {
 }
 
 /// The number of the cell that a time falls into, counted from the epoch.
-fn cell(at: Timestamp, step: Step) -> i64 {
+pub(crate) fn cell(at: Timestamp, step: Step) -> i64 {
     at.as_millis().div_euclid(millis(step))
 }
 
-fn time_of(cell: i64, step: Step) -> Timestamp {
+/// The time at which a cell starts.
+pub(crate) fn time_of(cell: i64, step: Step) -> Timestamp {
     Timestamp::from_millis(cell.saturating_mul(millis(step)))
 }
 

@@ -23,4 +23,5 @@ mod trend;
 
 pub use distribution::Distribution;
 pub use history::{History, HistoryError};
+pub use online::{Anomaly, Online};
 pub use model::{Bounds, FitError, Fitted, ModelKind, Settings, UpdateError, fit};

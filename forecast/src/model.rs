@@ -1,6 +1,6 @@
 //! What every model offers: fit, update, predict.
 
-use crate::{Distribution, History, mstl::Mstl, online::Online, seasonal_naive::SeasonalNaive};
+use crate::{Anomaly, Distribution, History, mstl::Mstl, online::Online, seasonal_naive::SeasonalNaive};
 use series::{Sample, Step, Timestamp};
 use std::time::Duration;
 
@@ -36,6 +36,11 @@ pub trait Fitted: Send + Sync {
     /// The distribution foreseen at a time. Times at or before the origin are answered as one step ahead;
     /// times beyond the calibrated horizon with the distribution's widest spread.
     fn predict(&self, at: Timestamp) -> Distribution;
+
+    /// What the last sample looked like to the model before it took it; `None` from a model that does not judge.
+    fn anomaly(&self) -> Option<Anomaly> {
+        None
+    }
 }
 
 /// Which model forecasts a series.

@@ -1,52 +1,54 @@
 //! The online model: seasons, level and slope that every sample moves a little, with bands that follow their misses.
 
+mod anomaly;
+mod atom;
 mod bands;
+mod engine;
+mod fit;
 mod knots;
 mod parameters;
 mod profile;
+mod recent;
 mod search;
 mod smoother;
 mod start;
+
+pub use anomaly::Anomaly;
 
 use crate::{
     Bounds, Distribution, FitError, Fitted, History, Settings, UpdateError,
     distribution::{Quantiles, interpolate},
     fence::Fence,
+    history::{cell, finite_or_gap, steps_between, time_of},
     scale::Scale,
 };
-use bands::Bands;
-use knots::{Pending, knots};
-use parameters::Parameters;
-use search::Search;
-use series::{Sample, Step, Timestamp};
-use smoother::Smoother;
-use start::Start;
-use std::time::Duration;
+use atom::Atom;
+use engine::Engine;
+use fit::Frame;
+use series::{Quantile, Sample, Step, Timestamp};
 
-/// A fitted online model.
-#[derive(Debug, Clone)]
-pub(crate) struct Online {
+/// A fitted online model. One update and one forecast take a fraction of a microsecond.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Online {
     step: Step,
-    end: Timestamp,
+    /// The grid cell of the last sample.
+    cell: i64,
     bounds: Bounds,
     fence: Fence,
     scale: Scale,
+    atom: Option<Atom>,
     engine: Engine,
 }
 
-#[derive(Debug, Clone)]
-struct Engine {
-    smoother: Smoother<1>,
-    pending: Pending,
-    bands: Bands,
-    weight: f32,
-    typical: f32,
-}
-
+/// Fewer samples than these say nothing about a spread.
 const MIN_SAMPLES: usize = 10;
 
+/// A series that has moved this many spreads away, and stays, gets a wider scale.
+const FAR: f64 = 1_000.0;
+
 impl Online {
-    pub(crate) fn fit(history: &History, settings: &Settings) -> Result<Self, FitError> {
+    /// Fits a history of at least ten samples.
+    pub fn fit(history: &History, settings: &Settings) -> Result<Self, FitError> {
         let (values, got) = (history.values(), history.n_finite());
         if got < MIN_SAMPLES {
             return Err(FitError::NotEnoughHistory {
@@ -54,89 +56,53 @@ impl Online {
                 need: MIN_SAMPLES,
             });
         }
-        let reach = settings.reach(history.step());
-        let seasons = calendar(history);
-        let scale = Scale::raw(values);
-        let pace = history.step().get().as_secs_f32() / 300.0;
-        let scaled: Vec<f32> = values.iter().map(|v| scale.forward(*v) as f32).collect();
-        let start = Start::read(&scaled, &seasons, reach);
-        let (parameters, _) = Search::new(&scaled, &start, seasons.len(), (reach, pace)).best();
-        let engine = Engine::replay(&scaled, &start, parameters, reach);
+        let step = history.step();
+        let frame = Frame::of(history, settings.reach(step));
+        let fit = fit::fit(history, settings.seasons.as_deref(), frame);
         Ok(Self {
-            step: history.step(),
-            end: history.end(),
+            step,
+            cell: cell(history.end(), step),
             bounds: settings.bounds,
             fence: Fence::around(values),
-            scale,
-            engine,
+            scale: fit.scale,
+            atom: Atom::find(values),
+            engine: fit.engine,
         })
     }
 
-    fn quantiles(&self, ahead: usize) -> Quantiles {
+    /// The values at some levels, some whole steps ahead, at least one: a fast way when the whole distribution is
+    /// not needed. Levels beyond the outermost known ones get the outermost value.
+    #[inline]
+    pub fn quantiles<const N: usize>(&self, ahead: u32, levels: &[Quantile; N]) -> [f64; N] {
+        let (foreseen, offsets) = self.engine.foresee(ahead);
+        levels.map(|level| self.value(foreseen + bands::between(&offsets, level.level())))
+    }
+
+    /// What the last sample looked like to the model before it took it.
+    pub fn anomaly(&self) -> Anomaly {
+        self.engine.anomaly
+    }
+
+    fn all_quantiles(&self, ahead: usize) -> Quantiles {
         let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
         let (foreseen, offsets) = self.engine.foresee(ahead);
-        offsets.map(|offset| {
-            self.fence
-                .clamp(self.scale.inverse(f64::from(foreseen + offset)))
-        })
-    }
-}
-
-fn calendar(history: &History) -> Vec<usize> {
-    let n = history.values().len();
-    [1, 7]
-        .map(|days| history.step().count(Duration::from_hours(24 * days)))
-        .into_iter()
-        .filter(|season| *season >= 2 && *season <= n / 2)
-        .collect()
-}
-
-impl Engine {
-    fn replay(values: &[f32], start: &Start, parameters: Parameters, reach: usize) -> Self {
-        let knots = knots(reach);
-        let mut errors = vec![vec![]; knots.len()];
-        let mut engine = Self {
-            smoother: start.smoother([parameters]),
-            pending: Pending::new(knots, parameters.memory),
-            bands: Bands { offsets: [].into() },
-            weight: 0.0,
-            typical: 1.0,
-        };
-        let values = &values[start.n..];
-        let warm = (values.len() / 8).min(144);
-        for (idx, value) in values.iter().enumerate() {
-            engine.take(*value, |_, knot, error| {
-                if idx >= warm {
-                    errors[knot].push(error);
-                }
-            });
-        }
-        engine.bands = Bands::learn(engine.pending.knots(), errors, values.len() - warm);
-        engine
+        offsets.map(|offset| self.value(foreseen + offset))
     }
 
+    /// The value of a scaled one, kept within reason and bounds: finite, and growing with its argument.
     #[inline]
-    fn take(&mut self, value: f32, mut show: impl FnMut(&mut Bands, usize, f32)) {
-        if value.is_nan() {
-            self.smoother.skip(1);
-            self.pending.skip(1);
-            return;
-        }
-        let seasonal = self.smoother.seasonal(1)[0];
-        let bands = &mut self.bands;
-        self.pending.due(|knot, promise| {
-            let error = (value - seasonal - promise.value) / promise.unit;
-            show(bands, knot, error);
-        });
-        self.smoother.observe(value);
-        self.pending.remember(&self.smoother, |_| 1.0);
+    fn value(&self, scaled: f32) -> f64 {
+        let value = self.fence.clamp(self.scale.inverse(f64::from(scaled)));
+        let value = self.atom.map_or(value, |atom| atom.attract(value));
+        self.bounds.clamp(value).clamp(f64::MIN, f64::MAX)
     }
 
-    fn foresee(&self, ahead: u32) -> (f32, bands::Offsets) {
-        let exponent = i32::try_from(ahead).unwrap_or(i32::MAX);
-        let fading = self.smoother.parameters[0].memory.powi(exponent);
-        let foreseen = self.smoother.base(ahead)[0] + fading * self.smoother.deviation[0];
-        (foreseen, self.bands.at(self.pending.knots(), ahead))
+    /// Gives a series that has moved far away a scale on which it can be told from its neighbours again.
+    #[cold]
+    fn widen(&mut self, scaled: f64) {
+        let factor = scaled.abs();
+        self.scale = self.scale.wider(factor);
+        self.engine.rescale(factor as f32);
     }
 }
 
@@ -150,20 +116,43 @@ impl Fitted for Online {
     }
 
     fn origin(&self) -> Timestamp {
-        self.end
+        time_of(self.cell, self.step)
     }
 
     fn update(&mut self, sample: Sample) -> Result<(), UpdateError> {
-        let _ = sample;
-        self.engine.take(0.0, Bands::follow);
+        let new = cell(sample.at, self.step);
+        if new <= self.cell {
+            return Err(UpdateError::NotAfterOrigin {
+                at: sample.at.as_millis(),
+                origin: self.origin().as_millis(),
+            });
+        }
+        let gaps = u32::try_from(new.saturating_sub(self.cell) - 1).unwrap_or(u32::MAX);
+        self.cell = new;
+        if gaps > 0 {
+            self.engine.skip(gaps);
+        }
+        let value = finite_or_gap(sample.value);
+        if value.is_nan() {
+            self.engine.skip(1);
+            return Ok(());
+        }
+        self.fence = self.fence.with(value);
+        self.atom = self.atom.map(|atom| atom.with(value));
+        let scaled = self.scale.forward(value);
+        if scaled.abs() > FAR && self.engine.is_wild() {
+            self.widen(scaled);
+        }
+        self.engine.observe(self.scale.narrow(value));
         Ok(())
     }
 
     fn predict(&self, at: Timestamp) -> Distribution {
-        let step = i64::try_from(self.step.get().as_millis()).unwrap_or(i64::MAX);
-        let ahead = at.as_millis().saturating_sub(self.end.as_millis()).max(0);
-        let whole = usize::try_from(ahead / step).unwrap_or(usize::MAX);
-        let part = (ahead % step) as f64 / step as f64;
-        Distribution::new(interpolate((whole, part), |n| self.quantiles(n)), self.bounds)
+        let ahead = steps_between(self.origin(), at, self.step);
+        Distribution::new(interpolate(ahead, |n| self.all_quantiles(n)), self.bounds)
+    }
+
+    fn anomaly(&self) -> Option<Anomaly> {
+        Some(self.engine.anomaly)
     }
 }

@@ -3,14 +3,14 @@
 use crate::statistics::quantile_of;
 
 /// A reversible map from values to numbers of the order of one, where 32-bit arithmetic is good enough.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     shape: Shape,
     centre: f64,
     spread: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Shape {
     /// A quarter of the value, so that the difference of any two stays finite.
     Raw,
@@ -65,6 +65,20 @@ impl Scale {
     /// The scaled value, within ±10,000; NaN stays NaN.
     pub(crate) fn forward(&self, value: f64) -> f64 {
         ((self.shape.bend(value) - self.centre) / self.spread).clamp(-LIMIT, LIMIT)
+    }
+
+    /// The scaled value in 32 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "scaled values are of the order of one")]
+    pub(crate) fn narrow(&self, value: f64) -> f32 {
+        self.forward(value) as f32
+    }
+
+    /// A scale of the same shape whose unit is `factor` times as large.
+    pub(crate) fn wider(&self, factor: f64) -> Self {
+        Self {
+            spread: self.spread * factor,
+            ..*self
+        }
     }
 
     /// The value of a scaled one; infinite beyond the range of numbers, never NaN for a finite input.

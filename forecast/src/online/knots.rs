@@ -27,7 +27,7 @@ pub(crate) struct Pending {
 /// A remembered forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Promise {
-    /// The forecast without its season; NaN when none was made.
+    /// The forecast; NaN when none was made.
     pub(crate) value: f32,
     /// The unit that its error will be measured in.
     pub(crate) unit: f32,
@@ -105,15 +105,15 @@ impl Pending {
         &self.fading
     }
 
-    /// Shows the forecasts that were made for the next sample: the knot's index and the promise.
+    /// Shows the forecasts that were made for the next sample: the knot's index, the knot and the promise.
     #[inline]
-    pub(crate) fn due(&self, mut show: impl FnMut(usize, Promise)) {
-        let step = self.now + 1;
+    pub(crate) fn due(&self, mut show: impl FnMut(usize, &Knot, Promise)) {
+        let step = self.now.wrapping_add(1);
         for (idx, knot) in self.knots.iter().enumerate() {
             if let Some(place) = knot.place(step) {
                 let promise = self.places[place];
                 if !promise.value.is_nan() {
-                    show(idx, promise);
+                    show(idx, knot, promise);
                 }
             }
         }
@@ -122,18 +122,25 @@ impl Pending {
     /// Remembers what a model that has taken the next sample foresees. `unit` gives each knot's unit.
     #[inline]
     pub(crate) fn remember(&mut self, model: &Smoother<1>, unit: impl Fn(usize) -> f32) {
-        self.now += 1;
+        self.now = self.now.wrapping_add(1);
         for (idx, knot) in self.knots.iter().enumerate() {
             if let Some(place) = knot.place(self.now) {
-                let ahead = knot.ahead as f32;
-                let reach = ahead * model.patience / (ahead + model.patience);
-                let value = model.level[0]
-                    + model.slope[0] * reach
-                    + self.fading[idx] * model.deviation[0];
+                let value = model.base(knot.ahead)[0] + self.fading[idx] * model.deviation[0];
                 self.places[place] = Promise {
                     value,
                     unit: unit(idx),
                 };
+            }
+        }
+    }
+
+    /// Changes to a scale whose unit is `factor` times as large, and to other units.
+    pub(crate) fn rescale(&mut self, factor: f32, unit: impl Fn(usize) -> f32) {
+        for (idx, knot) in self.knots.iter().enumerate() {
+            let n = knot.ahead / knot.stride;
+            for place in &mut self.places[knot.from as usize..(knot.from + n) as usize] {
+                place.value /= factor;
+                place.unit *= unit(idx);
             }
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Parameters {
     pub(crate) slope: f32,
     /// How much of a cell's change its neighbours share.
     pub(crate) spread: f32,
+    /// Evidence of a shift, in usual sizes, that moves the level.
+    pub(crate) shift: f32,
 }
 
 impl Parameters {
@@ -37,6 +39,7 @@ impl Parameters {
             gain: 1.0,
             slope: 0.0,
             spread: 0.0,
+            shift: 60.0,
         }
     }
 }
@@ -57,16 +60,18 @@ pub(crate) enum Coordinate {
     Believed,
     Spread,
     Slope,
+    Shift,
 }
 
 impl Coordinate {
     /// In the order of what they are worth.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Level,
         Self::Memory,
         Self::Season,
         Self::Believed,
         Self::Gain,
+        Self::Shift,
         Self::Kept,
         Self::Slope,
         Self::Spread,
@@ -82,6 +87,7 @@ impl Coordinate {
             Self::Kept => [0.2, 0.4, 0.7, 1.0],
             Self::Believed => [0.0, 0.3, 0.6, 0.8],
             Self::Spread => [0.15, 0.3, 0.5, 0.8],
+            Self::Shift => [15.0, 30.0, 120.0, 400.0],
             Self::Slope => [0.0005, 0.002, 0.01, 0.04],
         };
         values.map(|value| self.with(of, value))
@@ -94,7 +100,7 @@ impl Coordinate {
             Self::Level => scaled(of.level).map(|v| v.min(0.6)),
             Self::Memory => scaled(1.0 - of.memory).map(|v| 1.0 - v),
             Self::Season => scaled(of.season.max(0.01)).map(|v| v.min(0.6)),
-            Self::Gain | Self::Kept | Self::Believed | Self::Spread | Self::Slope => {
+            Self::Gain | Self::Kept | Self::Believed | Self::Spread | Self::Slope | Self::Shift => {
                 return self.wide(of, pace);
             }
         };
@@ -112,6 +118,7 @@ impl Coordinate {
             Self::Believed => &mut with.believed,
             Self::Spread => &mut with.spread,
             Self::Slope => &mut with.slope,
+            Self::Shift => &mut with.shift,
         } = value;
         with
     }

@@ -54,8 +54,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The best parameters found and their score; lower is better.
-    pub(crate) fn best(&self) -> (Parameters, f32) {
+    /// The best parameters found.
+    pub(crate) fn best(&self) -> Parameters {
         let mut best = Parameters::start(self.pace);
         let mut least = self.scores([best])[0];
         for round in 0..2 {
@@ -75,7 +75,7 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        (best, least)
+        best
     }
 
     /// The weighted sum of the logarithms of the mean absolute errors at each horizon.
@@ -120,7 +120,7 @@ impl Has {
         match coordinate {
             Coordinate::Season | Coordinate::Believed | Coordinate::Spread => self.season,
             Coordinate::Kept => self.correction,
-            Coordinate::Level | Coordinate::Memory | Coordinate::Gain | Coordinate::Slope => true,
+            Coordinate::Level | Coordinate::Memory | Coordinate::Gain | Coordinate::Slope | Coordinate::Shift => true,
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Shift {
     pub(crate) n: f32,
     /// Samples in a row that were wild on one side; negative below.
     pub(crate) wild: f32,
+    /// Whether the last sample completed the evidence.
+    pub(crate) noticed: bool,
 }
 
 /// Deviations count up to this many sizes: what one sample may move.
@@ -49,6 +51,7 @@ const SIZE_RATE: f32 = 0.01;
 
 /// How fast the usual size of surprises is learned.
 const SURPRISE_RATE: f32 = 0.02;
+
 
 /// A mean absolute deviation times this is a normal distribution's standard deviation.
 const TO_SIGMA: f32 = 1.2533;
@@ -62,11 +65,8 @@ const SHIFT_SLACK: f32 = 1.0;
 /// Evidence of one sample is cut here, so that a single wild one proves nothing.
 const SHIFT_CLIP: f32 = 4.0;
 
-/// This much evidence is a shift: ten samples in a row beyond four sizes, or thirty at two.
-const SHIFT_ENOUGH: f32 = 30.0;
-
 /// A surprise of more sizes than this is wild, and not believed until the next sample repeats it.
-const WILD: f32 = 8.0;
+const WILD: f32 = 4.0;
 
 impl<const N: usize> Smoother<N> {
     /// Level and seasons some steps ahead, at least one.
@@ -147,6 +147,23 @@ impl<const N: usize> Smoother<N> {
         self.advance(steps);
     }
 
+    /// Changes to a scale whose unit is `factor` times as large.
+    pub(crate) fn rescale(&mut self, factor: f32) {
+        for n in 0..N {
+            self.level[n] /= factor;
+            self.slope[n] /= factor;
+            self.deviation[n] /= factor;
+            self.size[n] = (self.size[n] / factor).max(MIN_SIZE);
+            self.surprise[n] = (self.surprise[n] / factor).max(MIN_SIZE);
+            self.shift[n].total /= factor;
+        }
+        for season in &mut self.seasons {
+            for cell in season.cells_mut() {
+                *cell = cell.map(|value| value / factor);
+            }
+        }
+    }
+
     #[inline]
     fn advance(&mut self, steps: u32) {
         for season in &mut self.seasons {
@@ -175,6 +192,7 @@ impl<const N: usize> Smoother<N> {
     #[inline]
     fn watch(&mut self, n: usize, off: f32, size: f32) {
         let shift = &mut self.shift[n];
+        shift.noticed = false;
         let evidence = (off / size).clamp(-SHIFT_CLIP, SHIFT_CLIP);
         let side = if shift.sum == 0.0 { evidence.signum() } else { shift.sum.signum() };
         let sum = shift.sum * side + evidence * side - SHIFT_SLACK;
@@ -185,11 +203,14 @@ impl<const N: usize> Smoother<N> {
         shift.sum = sum * side;
         shift.total += off;
         shift.n += 1.0;
-        if sum >= SHIFT_ENOUGH {
+        if sum >= self.parameters[n].shift {
             let by = shift.total / shift.n;
             self.level[n] += by;
             self.deviation[n] -= by;
-            *shift = Shift::default();
+            *shift = Shift {
+                noticed: true,
+                ..Shift::default()
+            };
         }
     }
 
