@@ -6,6 +6,7 @@ mod bands;
 mod engine;
 mod fit;
 mod knots;
+mod lanes;
 mod parameters;
 mod profile;
 mod recent;

@@ -4,6 +4,7 @@ use super::{
     anomaly::Anomaly,
     bands::{Bands, Offsets},
     knots::{Knot, Pending, Promise},
+    lanes::Lanes,
     recent::Recent,
     smoother::Smoother,
 };
@@ -34,7 +35,7 @@ const LEAST_WIDTH: f32 = 0.1;
 impl Engine {
     /// A model that has not made any forecast yet, and has no bands.
     pub(crate) fn new(smoother: Smoother<1>, knots: Box<[Knot]>) -> Self {
-        let memory = smoother.parameters[0].memory;
+        let memory = smoother.rates.memory.0[0];
         Self {
             smoother,
             pending: Pending::new(knots, memory),
@@ -49,7 +50,7 @@ impl Engine {
     pub(crate) fn observe(&mut self, value: f32) {
         let foreseen = self.one_ahead();
         let unit = self.units().of(0);
-        let usual = self.smoother.surprise[0];
+        let usual = self.smoother.surprise.0[0];
         self.anomaly = Anomaly::judge((value - foreseen) / unit, &self.bands.offsets[0], usual / unit);
         let bands = &mut self.bands;
         self.pending.due(|idx, knot, Promise { value: foreseen, unit }| {
@@ -57,7 +58,7 @@ impl Engine {
             bands.follow(idx, (value - foreseen) / unit, (knot.stride, least));
         });
         self.learn(value);
-        self.anomaly.is_shift = self.smoother.shift[0].noticed;
+        self.anomaly.is_shift = self.smoother.has_shifted();
     }
 
     /// Takes the next sample without touching the bands, and shows what became of the forecasts for it.
@@ -68,8 +69,8 @@ impl Engine {
 
     #[inline]
     fn learn(&mut self, value: f32) {
-        let usual = self.smoother.surprise[0];
-        let [surprise] = self.smoother.observe(value);
+        let usual = self.smoother.surprise.0[0];
+        let Lanes([surprise]) = self.smoother.observe(value);
         self.recent.push(surprise / usual);
         let units = self.units();
         self.pending.remember(&self.smoother, |idx| units.of(idx));
@@ -78,7 +79,7 @@ impl Engine {
     /// Whether the last sample was wild, and the next one decides what to make of it.
     #[inline]
     pub(crate) fn is_wild(&self) -> bool {
-        self.smoother.shift[0].wild.abs() >= 1.0
+        self.smoother.shift.wild.0[0].abs() >= 1.0
     }
 
     /// Lets steps pass without samples.
@@ -93,8 +94,8 @@ impl Engine {
         let ahead = ahead.max(1);
         let knots = self.pending.knots();
         let exponent = i32::try_from(ahead).unwrap_or(i32::MAX);
-        let fading = self.smoother.parameters[0].memory.powi(exponent);
-        let foreseen = self.smoother.base(ahead)[0] + fading * self.smoother.deviation[0];
+        let fading = self.smoother.rates.memory.0[0].powi(exponent);
+        let foreseen = self.smoother.base(ahead).0[0] + fading * self.smoother.deviation.0[0];
         let next = knots.partition_point(|knot| knot.ahead < ahead);
         let unit = self.units().of(next.min(knots.len() - 1));
         (foreseen, self.bands.at(knots, ahead).map(|offset| offset * unit))
@@ -102,13 +103,13 @@ impl Engine {
 
     #[inline]
     fn one_ahead(&self) -> f32 {
-        self.smoother.base(1)[0] + self.smoother.parameters[0].memory * self.smoother.deviation[0]
+        self.smoother.base(1).0[0] + self.smoother.rates.memory.0[0] * self.smoother.deviation.0[0]
     }
 
     #[inline]
     fn units(&self) -> Units {
         Units {
-            log: self.smoother.surprise[0].max(MIN_UNIT).log2(),
+            log: self.smoother.surprise.0[0].max(MIN_UNIT).log2(),
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn fit(history: &History, given: Option<&[Duration]>, frame: Frame) -
     }
     let calendar = seasons::lengths(history, Some(&[DAY, WEEK]));
     let first = best_scale(history.values(), &calendar, frame);
-    let clear = !calendar.is_empty() && first.engine.smoother.parameters[0].believed >= HARDLY;
+    let clear = !calendar.is_empty() && first.engine.smoother.rates.believed.0[0] >= HARDLY;
     if clear {
         return first;
     }

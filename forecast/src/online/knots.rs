@@ -125,7 +125,7 @@ impl Pending {
         self.now = self.now.wrapping_add(1);
         for (idx, knot) in self.knots.iter().enumerate() {
             if let Some(place) = knot.place(self.now) {
-                let value = model.base(knot.ahead)[0] + self.fading[idx] * model.deviation[0];
+                let value = model.base(knot.ahead).0[0] + self.fading[idx] * model.deviation.0[0];
                 self.places[place] = Promise {
                     value,
                     unit: unit(idx),

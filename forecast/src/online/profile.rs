@@ -1,5 +1,7 @@
 //! One season's profile: what each phase of a day or a week adds to the level.
 
+use super::lanes::Lanes;
+
 /// Values by phase, `N` variants side by side; `N` is one in service, and several where a replay compares
 /// parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,12 +12,12 @@ pub(crate) struct Profile<const N: usize> {
     grain: u32,
     /// The phase of the next sample, in steps from the start of the season.
     phase: u32,
-    cells: Box<[[f32; N]]>,
+    cells: Box<[Lanes<N>]>,
 }
 
 impl<const N: usize> Profile<N> {
     /// A profile whose next sample has the given phase. `cells` are one for each `grain` steps, and at least one.
-    pub(crate) fn new(length: u32, grain: u32, phase: u32, cells: Box<[[f32; N]]>) -> Self {
+    pub(crate) fn new(length: u32, grain: u32, phase: u32, cells: Box<[Lanes<N>]>) -> Self {
         debug_assert_eq!(cells.len(), length.div_ceil(grain) as usize);
         Self {
             length,
@@ -27,13 +29,13 @@ impl<const N: usize> Profile<N> {
 
     /// What the phase some steps ahead adds; the next sample is one step ahead.
     #[inline]
-    pub(crate) fn at(&self, ahead: u32) -> &[f32; N] {
-        &self.cells[self.index(ahead)]
+    pub(crate) fn at(&self, ahead: u32) -> Lanes<N> {
+        self.cells[self.index(ahead)]
     }
 
     /// The cell of the next sample.
     #[inline]
-    pub(crate) fn next_cell(&mut self) -> &mut [f32; N] {
+    pub(crate) fn next_cell(&mut self) -> &mut Lanes<N> {
         let idx = self.index(1);
         &mut self.cells[idx]
     }
@@ -48,12 +50,12 @@ impl<const N: usize> Profile<N> {
     }
 
     /// All cells, the first phase first.
-    pub(crate) fn cells_mut(&mut self) -> &mut [[f32; N]] {
+    pub(crate) fn cells_mut(&mut self) -> &mut [Lanes<N>] {
         &mut self.cells
     }
 
     /// All cells, the first phase first.
-    pub(crate) fn cells(&self) -> &[[f32; N]] {
+    pub(crate) fn cells(&self) -> &[Lanes<N>] {
         &self.cells
     }
 

@@ -1,6 +1,7 @@
 //! The parameters with the smallest replayed errors, by coordinate search.
 
 use super::{
+    lanes::Lanes,
     parameters::{Coordinate, Parameters},
     start::Start,
 };
@@ -81,11 +82,16 @@ impl<'a> Search<'a> {
     /// The weighted sum of the logarithms of the mean absolute errors at each horizon.
     fn scores<const N: usize>(&self, parameters: [Parameters; N]) -> [f32; N] {
         let mut model = self.start.smoother(parameters);
-        let mut sums = [[0.0_f32; N]; 4];
+        let mut sums = [Lanes::<N>::ZERO; 4];
         let mut counts = [0.0_f32; 4];
         let ahead = self.ahead;
-        let fading: [[f32; N]; 4] = ahead.map(|ahead| {
-            parameters.map(|p| p.memory.powi(i32::try_from(ahead).unwrap_or(i32::MAX)))
+        let fading = ahead.map(|ahead| {
+            let exponent = i32::try_from(ahead).unwrap_or(i32::MAX);
+            Lanes(parameters.map(|p| p.memory.powi(exponent)))
+        });
+        let far = ahead.map(|ahead| {
+            let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+            (ahead, model.reach(ahead))
         });
         let values = &self.values[self.start.n..];
         let warm = (values.len() / 8).min(144);
@@ -95,11 +101,10 @@ impl<'a> Search<'a> {
                     let Some(came) = values.get(idx + ahead - 1).filter(|v| !v.is_nan()) else {
                         continue;
                     };
-                    let base = model.base(u32::try_from(*ahead).unwrap_or(u32::MAX));
+                    let base = model.base_with(far[k].0, far[k].1);
                     counts[k] += 1.0;
-                    for n in 0..N {
-                        sums[k][n] += (came - base[n] - fading[k][n] * model.deviation[n]).abs();
-                    }
+                    let foreseen = base + fading[k] * model.deviation;
+                    sums[k] = sums[k] + (Lanes::all(*came) - foreseen).abs();
                 }
             }
             if value.is_nan() {
@@ -109,7 +114,7 @@ impl<'a> Search<'a> {
             }
         }
         std::array::from_fn(|n| {
-            let part = |k: usize| WEIGHTS[k] * (sums[k][n] / counts[k].max(1.0) + 1e-9).ln();
+            let part = |k: usize| WEIGHTS[k] * (sums[k].0[n] / counts[k].max(1.0) + 1e-9).ln();
             (0..4).map(part).sum()
         })
     }

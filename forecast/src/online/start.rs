@@ -1,9 +1,10 @@
 //! The first state of a model, from the first seasons of a history.
 
 use super::{
+    lanes::Lanes,
     parameters::Parameters,
     profile::Profile,
-    smoother::{MIN_SIZE, Shift, Smoother},
+    smoother::{MIN_SIZE, Smoother},
 };
 
 /// What the first samples say, before any parameters.
@@ -79,31 +80,24 @@ impl Start {
         let mut seasons = vec![];
         if let Some(shape) = &self.steady.profile {
             let cells = (0..shape.cells.len())
-                .map(|cell| of.map(|o| o.profile.as_ref().map_or(0.0, |p| p.cells[cell])));
+                .map(|cell| Lanes(of.map(|o| o.profile.as_ref().map_or(0.0, |p| p.cells[cell]))));
             seasons.push(shape.profile(self.n, cells.collect()));
         }
         for (idx, shape) in self.steady.corrections.iter().enumerate() {
             let cells = (0..shape.cells.len()).map(|cell| {
-                std::array::from_fn(|n| parameters[n].kept * of[n].corrections[idx].cells[cell])
+                Lanes(std::array::from_fn(|n| {
+                    parameters[n].kept * of[n].corrections[idx].cells[cell]
+                }))
             });
             seasons.push(shape.profile(self.n, cells.collect()));
         }
-        Smoother {
-            parameters,
-            level: of.map(|o| o.level),
-            slope: of.map(|o| o.slope),
-            deviation: [0.0; N],
-            size: of.map(|o| o.size),
-            surprise: of.map(|o| o.size),
-            shift: [Shift::default(); N],
-            patience: self.patience,
-            seasons,
-        }
+        let numbers = [of.map(|o| o.level), of.map(|o| o.slope), of.map(|o| o.size)].map(Lanes);
+        Smoother::new(&parameters, numbers, self.patience, seasons)
     }
 }
 
 impl Shape {
-    fn profile<const N: usize>(&self, phase: usize, cells: Box<[[f32; N]]>) -> Profile<N> {
+    fn profile<const N: usize>(&self, phase: usize, cells: Box<[Lanes<N>]>) -> Profile<N> {
         let [length, grain, phase] = [self.length, self.grain, phase % self.length]
             .map(|steps| u32::try_from(steps).unwrap_or(u32::MAX));
         Profile::new(length, grain, phase, cells)
