@@ -86,30 +86,86 @@ const MANY: usize = 7;
 
 /// The better of plain values and logarithms.
 fn best_scale(values: &[f64], seasons: &[usize], frame: Frame) -> Fit {
-    let mut candidates = Scale::candidates(values).into_iter();
     let plain = Scale::raw(values);
-    let first = on_scale(values, seasons, frame, (plain, plain));
-    candidates.skip(1).fold(first, |best, scale| {
-        let other = on_scale(values, seasons, frame, (scale, plain));
-        if other.loss < best.loss - CLEARLY { other } else { best }
-    })
+    let on = |scale| Scaled::new(values, seasons, frame, scale);
+    let first = on(plain);
+    let parameters = first.search();
+    let best = first.fit(parameters, plain);
+    let Some(log) = Scale::candidates(values).into_iter().nth(1) else {
+        return best;
+    };
+    // With the parameters that suit the plain values, logarithms show what they are worth, at a fraction of what a
+    // search costs.
+    let other = on(log);
+    if other.fit(parameters, plain).loss > best.loss + HOPELESS {
+        return best;
+    }
+    let other = other.fit(other.search(), plain);
+    if other.loss < best.loss - CLEARLY { other } else { best }
 }
 
-/// The best parameters on a scale, and the bands that they earn.
-fn on_scale(values: &[f64], seasons: &[usize], frame: Frame, (scale, common): (Scale, Scale)) -> Fit {
-    let scaled: Vec<f32> = values.iter().map(|value| scale.narrow(*value)).collect();
-    let start = Start::read(&scaled, seasons, frame.reach);
-    let search = Search::new(&scaled, &start, seasons.len(), (frame.reach, frame.pace()));
-    let mut replay = Replay::new(&start, search.best(), frame);
-    replay.run(&scaled[start.n..]);
-    let engine = replay.calibrated(scaled.len() - start.n, frame.day);
-    let loss = replay.loss(&engine, |value| common.forward(scale.inverse(f64::from(value))));
-    Fit {
-        scale,
-        engine,
-        loss,
+/// Logarithms that lose this much more before their own search hardly ever win after it.
+const HOPELESS: f64 = 0.05;
+
+/// A history on one scale.
+struct Scaled<'a> {
+    values: Vec<f32>,
+    start: Start,
+    seasons: &'a [usize],
+    frame: Frame,
+    scale: Scale,
+}
+
+impl<'a> Scaled<'a> {
+    fn new(values: &[f64], seasons: &'a [usize], frame: Frame, scale: Scale) -> Self {
+        let values: Vec<f32> = values.iter().map(|value| scale.narrow(*value)).collect();
+        Self {
+            start: Start::read(&values, seasons, frame.reach),
+            values,
+            seasons,
+            frame,
+            scale,
+        }
+    }
+
+    /// The best parameters, found on the latest stretch of history.
+    fn search(&self) -> Parameters {
+        let Frame { reach, day } = self.frame;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates, and a long window is a whole one"
+        )]
+        let window = self.start.n + (SEARCHED_DAYS * day) as usize + reach;
+        let from = self.values.len().saturating_sub(window);
+        let recent = &self.values[from..];
+        let late;
+        let start = if from == 0 {
+            &self.start
+        } else {
+            late = Start::read(recent, self.seasons, reach);
+            &late
+        };
+        Search::new(recent, start, self.seasons.len(), (reach, self.frame.pace())).best()
+    }
+
+    /// The model that some parameters make, with the bands that they earn. Its loss is taken on a common scale.
+    fn fit(&self, parameters: Parameters, common: Scale) -> Fit {
+        let mut replay = Replay::new(&self.start, parameters, self.frame);
+        let replayed = &self.values[self.start.n..];
+        replay.run(replayed);
+        let engine = replay.calibrated(replayed.len(), self.frame.day);
+        let value = |scaled: f32| common.forward(self.scale.inverse(f64::from(scaled)));
+        Fit {
+            scale: self.scale,
+            loss: replay.loss(&engine, value),
+            engine,
+        }
     }
 }
+
+/// Days that parameters are searched on: longer ago, a series was another.
+const SEARCHED_DAYS: f32 = 8.0;
 
 /// The forecasts that the chosen parameters would have made.
 struct Replay {
@@ -120,6 +176,10 @@ struct Replay {
 
 /// Trials of a knot that a loss is taken over, at most.
 const MAX_TRIALS: usize = 64;
+
+/// Of the nearest knots, which are judged at every step, every third trial is as good as all.
+const DENSE: usize = 4;
+const THIN: usize = 3;
 
 impl Replay {
     fn new(start: &Start, parameters: Parameters, frame: Frame) -> Self {
@@ -139,7 +199,7 @@ impl Replay {
                 continue;
             }
             self.engine.replay(*value, |knot, promise| {
-                if idx >= warm {
+                if idx >= warm && (knot >= DENSE || idx % THIN == 0) {
                     self.trials[knot].push((promise, *value));
                 }
             });

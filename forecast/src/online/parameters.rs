@@ -93,18 +93,17 @@ impl Coordinate {
         values.map(|value| self.with(of, value))
     }
 
-    /// Four variants near the best so far.
-    pub(crate) fn near(self, of: Parameters, pace: f32) -> [Parameters; 4] {
+    /// Four variants near the best so far; `None` where the first round has tried what there is.
+    pub(crate) fn near(self, of: Parameters, pace: f32) -> Option<[Parameters; 4]> {
         let scaled = |v: f32| [0.35, 0.6, 1.6, 2.8].map(|factor| (v * factor).min(1.0));
         let values = match self {
             Self::Level => scaled(of.level).map(|v| v.min(0.6)),
             Self::Memory => scaled(1.0 - of.memory).map(|v| 1.0 - v),
             Self::Season => scaled(of.season.max(0.01)).map(|v| v.min(0.6)),
-            Self::Gain | Self::Kept | Self::Believed | Self::Spread | Self::Slope | Self::Shift => {
-                return self.wide(of, pace);
-            }
+            Self::Gain | Self::Believed | Self::Shift => return Some(self.wide(of, pace)),
+            Self::Kept | Self::Spread | Self::Slope => return None,
         };
-        values.map(|value| self.with(of, value))
+        Some(values.map(|value| self.with(of, value)))
     }
 
     fn with(self, of: Parameters, value: f32) -> Parameters {

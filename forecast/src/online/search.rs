@@ -25,8 +25,8 @@ struct Has {
     correction: bool,
 }
 
-/// Errors are taken at every third step; those between hardly differ.
-const STRIDE: usize = 3;
+/// Errors are taken at every fourth step; those between hardly differ.
+const STRIDE: usize = 4;
 
 /// The furthest horizon counts half as much again: it is what seasons are learned for.
 const WEIGHTS: [f32; 4] = [1.0, 1.0, 1.0, 1.5];
@@ -65,10 +65,11 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 let variants = if round == 0 {
-                    coordinate.wide(best, self.pace)
+                    Some(coordinate.wide(best, self.pace))
                 } else {
                     coordinate.near(best, self.pace)
                 };
+                let Some(variants) = variants else { continue };
                 for (variant, score) in variants.iter().zip(self.scores(variants)) {
                     if score < least - WORTHWHILE {
                         (best, least) = (*variant, score);
