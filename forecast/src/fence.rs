@@ -20,6 +20,17 @@ impl Fence {
         values.iter().fold(empty, |fence, value| fence.with(*value))
     }
 
+    /// The smallest and the largest value.
+    pub(crate) fn limits(self) -> [f64; 2] {
+        [self.min, self.max]
+    }
+
+    /// The range between two values in order.
+    pub(crate) fn within([min, max]: [f64; 2]) -> Option<Self> {
+        let is_range = min.is_finite() && max.is_finite() && min <= max;
+        is_range.then_some(Self { min, max })
+    }
+
     /// The range widened by one more value; NaN widens nothing.
     pub(crate) fn with(self, value: f64) -> Self {
         Self {

@@ -92,6 +92,21 @@ impl History {
         self.values.iter().filter(|value| !value.is_nan()).count()
     }
 
+    /// Some of the cells as a history of their own; `None` when there is nothing finite in them.
+    ///
+    /// # Panics
+    /// When the range reaches beyond the cells.
+    pub fn part(&self, cells: std::ops::Range<usize>) -> Option<Self> {
+        let behind = self.values.len() - cells.end;
+        let values = self.values[cells].to_vec();
+        let last = cell(self.end, self.step) - i64::try_from(behind).unwrap_or(i64::MAX);
+        values.iter().any(|value| !value.is_nan()).then_some(Self {
+            step: self.step,
+            end: time_of(last, self.step),
+            values,
+        })
+    }
+
     /// Appends a sample, with gaps for the steps left out, and forgets the oldest cells so that `keep` or a few
     /// more stay. Returns how many steps the grid has grown.
     pub(crate) fn push(&mut self, sample: Sample, keep: usize) -> Result<usize, UpdateError> {

@@ -13,6 +13,8 @@ mod recent;
 mod search;
 mod smoother;
 mod start;
+mod state;
+mod templates;
 
 pub use anomaly::Anomaly;
 
@@ -21,6 +23,7 @@ use crate::{
     distribution::{Quantiles, interpolate},
     fence::Fence,
     history::{cell, finite_or_gap, steps_between, time_of},
+    paths::{self, Paths},
     scale::Scale,
 };
 use atom::Atom;
@@ -31,6 +34,8 @@ use series::{Quantile, Sample, Step, Timestamp};
 /// A fitted online model. One update and one forecast take a fraction of a microsecond.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Online {
+    /// Tells the settings that it was fitted with from others.
+    made_for: u32,
     step: Step,
     /// The grid cell of the last sample.
     cell: i64,
@@ -45,7 +50,7 @@ pub struct Online {
 const MIN_SAMPLES: usize = 10;
 
 /// A series that has moved this many spreads away, and stays, gets a wider scale.
-const FAR: f64 = 1_000.0;
+const FAR: f32 = 1_000.0;
 
 impl Online {
     /// Fits a history of at least ten samples.
@@ -61,6 +66,7 @@ impl Online {
         let frame = Frame::of(history, settings.reach(step));
         let fit = fit::fit(history, settings.seasons.as_deref(), frame);
         Ok(Self {
+            made_for: state::fingerprint(settings, step),
             step,
             cell: cell(history.end(), step),
             bounds: settings.bounds,
@@ -79,11 +85,6 @@ impl Online {
         levels.map(|level| self.value(foreseen + bands::between(&offsets, level.level())))
     }
 
-    /// What the last sample looked like to the model before it took it.
-    pub fn anomaly(&self) -> Anomaly {
-        self.engine.anomaly
-    }
-
     fn all_quantiles(&self, ahead: usize) -> Quantiles {
         let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
         let (foreseen, offsets) = self.engine.foresee(ahead);
@@ -100,10 +101,9 @@ impl Online {
 
     /// Gives a series that has moved far away a scale on which it can be told from its neighbours again.
     #[cold]
-    fn widen(&mut self, scaled: f64) {
-        let factor = scaled.abs();
-        self.scale = self.scale.wider(factor);
-        self.engine.rescale(factor as f32);
+    fn widen(&mut self, factor: f32) {
+        self.scale = self.scale.wider(f64::from(factor));
+        self.engine.rescale(factor);
     }
 }
 
@@ -140,9 +140,9 @@ impl Fitted for Online {
         }
         self.fence = self.fence.with(value);
         self.atom = self.atom.map(|atom| atom.with(value));
-        let scaled = self.scale.forward(value);
+        let scaled = self.scale.narrow(value);
         if scaled.abs() > FAR && self.engine.is_wild() {
-            self.widen(scaled);
+            self.widen(scaled.abs());
         }
         self.engine.observe(self.scale.narrow(value));
         Ok(())
@@ -155,5 +155,16 @@ impl Fitted for Online {
 
     fn anomaly(&self) -> Option<Anomaly> {
         Some(self.engine.anomaly)
+    }
+
+    fn paths(&self, n: usize, n_steps: usize, seed: u64) -> Paths {
+        let (n, n_steps) = paths::limited(n, n_steps);
+        let templates = templates::templates(&self.engine, n, n_steps, seed);
+        let marginal = |ahead| Distribution::new(self.all_quantiles(ahead), self.bounds);
+        paths::shuffled(&templates, n_steps, marginal)
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        Some(self.to_bytes())
     }
 }

@@ -29,7 +29,11 @@ impl Anomaly {
     pub(crate) fn judge(error: f32, offsets: &Offsets, usual: f32) -> Self {
         let side = usize::from(error > offsets[MEDIAN]);
         let (inner, outer) = (offsets[INNER[side]], offsets[OUTER[side]]);
-        let outside = if side == 0 { inner - error } else { error - inner };
+        let outside = if side == 0 {
+            inner - error
+        } else {
+            error - inner
+        };
         let room = (outer - inner).abs().max(MIN_ROOM * usual);
         Self {
             score: (outside / room).clamp(0.0, MAX_SCORE),

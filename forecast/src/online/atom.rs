@@ -16,13 +16,19 @@ impl Atom {
     pub(crate) fn find(values: &[f64]) -> Option<Self> {
         let mut known: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
         let n = known.len();
-        let enough = |value: &f64| {
-            let same = values.iter().filter(|v| v.total_cmp(value).is_eq()).count();
-            same as f64 >= MIN_SHARE * n as f64
+        let count = |value: f64| {
+            let same = values.iter().filter(|v| v.total_cmp(&value).is_eq());
+            (same.count(), value)
         };
         let smallest = known.iter().copied().min_by(f64::total_cmp)?;
         let middle = *known.select_nth_unstable_by(n / 2, f64::total_cmp).1;
-        let value = [middle, smallest].into_iter().find(enough)?;
+        let (same, value) = [middle, smallest]
+            .map(count)
+            .into_iter()
+            .max_by_key(|(same, _)| *same)?;
+        if (same as f64) < MIN_SHARE * n as f64 {
+            return None;
+        }
         let start = Self {
             value,
             room: f64::INFINITY,
@@ -34,7 +40,11 @@ impl Atom {
     #[inline]
     pub(crate) fn with(self, value: f64) -> Self {
         let distance = (value - self.value).abs();
-        let room = if distance > 0.0 { self.room.min(distance) } else { self.room };
+        let room = if distance > 0.0 {
+            self.room.min(distance)
+        } else {
+            self.room
+        };
         Self { room, ..self }
     }
 

@@ -44,7 +44,10 @@ impl Bands {
                 }
                 _ => {
                     known = idx;
-                    widened(quantiles(errors), n_steps as f32 / (knot.ahead as f32 + day / 2.0))
+                    widened(
+                        quantiles(errors),
+                        n_steps as f32 / (knot.ahead as f32 + day / 2.0),
+                    )
                 }
             };
             offsets.push(fresh);
@@ -105,7 +108,10 @@ const LEVELS: Offsets = {
     let mut levels = [0.0; N_LEVELS];
     let mut i = 0;
     while i < N_LEVELS {
-        #[expect(clippy::cast_possible_truncation, reason = "levels need no more digits")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "levels need no more digits"
+        )]
         let level = Distribution::LEVELS[i] as f32;
         levels[i] = level;
         i += 1;

@@ -51,12 +51,23 @@ impl Engine {
         let foreseen = self.one_ahead();
         let unit = self.units().of(0);
         let usual = self.smoother.surprise.0[0];
-        self.anomaly = Anomaly::judge((value - foreseen) / unit, &self.bands.offsets[0], usual / unit);
+        self.anomaly = Anomaly::judge(
+            (value - foreseen) / unit,
+            &self.bands.offsets[0],
+            usual / unit,
+        );
         let bands = &mut self.bands;
-        self.pending.due(|idx, knot, Promise { value: foreseen, unit }| {
-            let least = LEAST_WIDTH * usual / unit;
-            bands.follow(idx, (value - foreseen) / unit, (knot.stride, least));
-        });
+        self.pending.due(
+            |idx,
+             knot,
+             Promise {
+                 value: foreseen,
+                 unit,
+             }| {
+                let least = LEAST_WIDTH * usual / unit;
+                bands.follow(idx, (value - foreseen) / unit, (knot.stride, least));
+            },
+        );
         self.learn(value);
         self.anomaly.is_shift = self.smoother.has_shifted();
     }
@@ -98,7 +109,10 @@ impl Engine {
         let foreseen = self.smoother.base(ahead).0[0] + fading * self.smoother.deviation.0[0];
         let next = knots.partition_point(|knot| knot.ahead < ahead);
         let unit = self.units().of(next.min(knots.len() - 1));
-        (foreseen, self.bands.at(knots, ahead).map(|offset| offset * unit))
+        (
+            foreseen,
+            self.bands.at(knots, ahead).map(|offset| offset * unit),
+        )
     }
 
     #[inline]
@@ -122,7 +136,8 @@ impl Engine {
             let change = before.of(idx) / after.of(idx) / factor;
             *offsets = offsets.map(|offset| offset * change);
         }
-        self.pending.rescale(factor, |idx| after.of(idx) / before.of(idx));
+        self.pending
+            .rescale(factor, |idx| after.of(idx) / before.of(idx));
     }
 }
 

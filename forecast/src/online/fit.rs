@@ -1,7 +1,7 @@
 //! From a history to a model: scale, seasons and parameters by replay, and bands from the errors of the replay.
 
 use super::{
-    bands::Bands, engine::Engine, knots::knots, knots::Promise, parameters::Parameters,
+    bands::Bands, engine::Engine, knots::Promise, knots::knots, parameters::Parameters,
     search::Search, start::Start,
 };
 use crate::{Distribution, History, scale::Scale, seasons, statistics::mean};
@@ -55,7 +55,7 @@ impl Frame {
 pub(crate) fn fit(history: &History, given: Option<&[Duration]>, frame: Frame) -> Fit {
     if given.is_some() {
         let seasons = seasons::lengths(history, given);
-        return best_scale(history.values(), &nested(seasons), frame);
+        return best_scale(history.values(), &nested(&seasons), frame);
     }
     let calendar = seasons::lengths(history, Some(&[DAY, WEEK]));
     let first = best_scale(history.values(), &calendar, frame);
@@ -63,19 +63,25 @@ pub(crate) fn fit(history: &History, given: Option<&[Duration]>, frame: Frame) -
     if clear {
         return first;
     }
-    let found = nested(seasons::lengths(history, None));
+    let found = nested(&seasons::lengths(history, None));
     if found.is_empty() || found == calendar {
         return first;
     }
     let second = best_scale(history.values(), &found, frame);
-    if second.loss < first.loss - CLEARLY { second } else { first }
+    if second.loss < first.loss - CLEARLY {
+        second
+    } else {
+        first
+    }
 }
 
 /// Leaves out a season that a longer one repeats many times: the longer one's profile holds it.
-fn nested(seasons: Vec<usize>) -> Vec<usize> {
+fn nested(seasons: &[usize]) -> Vec<usize> {
     let held = |season: &usize| {
         let longer = seasons.iter().filter(|other| *other > season);
-        longer.into_iter().any(|other| other % season == 0 && other / season > MANY)
+        longer
+            .into_iter()
+            .any(|other| other % season == 0 && other / season > MANY)
     };
     let kept = seasons.iter().filter(|season| !held(season));
     kept.copied().collect()
@@ -101,7 +107,11 @@ fn best_scale(values: &[f64], seasons: &[usize], frame: Frame) -> Fit {
         return best;
     }
     let other = other.fit(other.search(), plain);
-    if other.loss < best.loss - CLEARLY { other } else { best }
+    if other.loss < best.loss - CLEARLY {
+        other
+    } else {
+        best
+    }
 }
 
 /// Logarithms that lose this much more before their own search hardly ever win after it.
@@ -146,7 +156,13 @@ impl<'a> Scaled<'a> {
             late = Start::read(recent, self.seasons, reach);
             &late
         };
-        Search::new(recent, start, self.seasons.len(), (reach, self.frame.pace())).best()
+        Search::new(
+            recent,
+            start,
+            self.seasons.len(),
+            (reach, self.frame.pace()),
+        )
+        .best()
     }
 
     /// The model that some parameters make, with the bands that they earn. Its loss is taken on a common scale.
@@ -209,7 +225,10 @@ impl Replay {
     /// The engine at the end of the replay, with bands from its errors.
     fn calibrated(&self, n_steps: usize, day: f32) -> Engine {
         let error = |(promise, came): &(Promise, f32)| (came - promise.value) / promise.unit;
-        let errors = self.trials.iter().map(|trials| trials.iter().map(error).collect());
+        let errors = self
+            .trials
+            .iter()
+            .map(|trials| trials.iter().map(error).collect());
         let mut engine = self.engine.clone();
         engine.bands = Bands::learn(
             engine.pending.knots(),
@@ -223,18 +242,20 @@ impl Replay {
     /// The mean logarithm of the pinball losses of the knots, on a common scale.
     fn loss(&self, engine: &Engine, common: impl Fn(f32) -> f64) -> f64 {
         let knots = self.trials.iter().zip(&engine.bands.offsets);
-        let losses = knots.filter(|(trials, _)| !trials.is_empty()).map(|(trials, offsets)| {
-            let stride = trials.len().div_ceil(MAX_TRIALS);
-            let losses = trials.iter().step_by(stride).map(|(promise, came)| {
-                let came = common(*came);
-                mean(LOSS_LEVELS.map(|idx| {
-                    let level = Distribution::LEVELS[idx];
-                    let miss = came - common(promise.value + promise.unit * offsets[idx]);
-                    (level * miss).max((level - 1.0) * miss)
-                }))
+        let losses = knots
+            .filter(|(trials, _)| !trials.is_empty())
+            .map(|(trials, offsets)| {
+                let stride = trials.len().div_ceil(MAX_TRIALS);
+                let losses = trials.iter().step_by(stride).map(|(promise, came)| {
+                    let came = common(*came);
+                    mean(LOSS_LEVELS.map(|idx| {
+                        let level = Distribution::LEVELS[idx];
+                        let miss = came - common(promise.value + promise.unit * offsets[idx]);
+                        (level * miss).max((level - 1.0) * miss)
+                    }))
+                });
+                (mean(losses) + 1e-9).ln()
             });
-            (mean(losses) + 1e-9).ln()
-        });
         mean(losses)
     }
 }
@@ -248,8 +269,8 @@ mod tests {
 
     #[test]
     fn an_hour_within_a_day_is_left_to_the_day() {
-        assert_eq!(nested(vec![60, 1_440, 10_080]), [1_440, 10_080]);
-        assert_eq!(nested(vec![288, 2_016]), [288, 2_016]);
-        assert_eq!(nested(vec![37, 288]), [37, 288]);
+        assert_eq!(nested(&[60, 1_440, 10_080]), [1_440, 10_080]);
+        assert_eq!(nested(&[288, 2_016]), [288, 2_016]);
+        assert_eq!(nested(&[37, 288]), [37, 288]);
     }
 }

@@ -50,7 +50,10 @@ pub(crate) fn knots(reach: usize) -> Box<[Knot]> {
     let doubling = std::iter::successors(Some(3), |ahead| Some(ahead * 2));
     let near = [1, 2].into_iter().chain(doubling);
     let far = [reach.div_ceil(2), (3 * reach).div_ceil(4), reach];
-    let mut all: Vec<usize> = near.take_while(|ahead| ahead * 5 < reach * 2).chain(far).collect();
+    let mut all: Vec<usize> = near
+        .take_while(|ahead| ahead * 5 < reach * 2)
+        .chain(far)
+        .collect();
     all.dedup();
     let mut from = 0;
     let knot = |ahead: usize| {
@@ -72,7 +75,7 @@ impl Knot {
     /// The place of the forecast that ends, and of the one that starts, at a step; most steps have none.
     #[inline]
     fn place(&self, step: u32) -> Option<usize> {
-        if step % self.stride != 0 {
+        if !step.is_multiple_of(self.stride) {
             return None;
         }
         let n = self.ahead / self.stride;
@@ -100,9 +103,22 @@ impl Pending {
         &self.knots
     }
 
-    /// What is left of a deviation at each knot.
-    pub(crate) fn fading(&self) -> &[f32] {
-        &self.fading
+    /// Steps so far, and all that is remembered, in the order in which it is kept.
+    pub(crate) fn state(&self) -> (u32, &[Promise]) {
+        (self.now, &self.places)
+    }
+
+    /// Takes up what was kept.
+    pub(crate) fn restore<E>(
+        &mut self,
+        now: u32,
+        mut next: impl FnMut() -> Result<Promise, E>,
+    ) -> Result<(), E> {
+        self.now = now;
+        for place in &mut self.places {
+            *place = next()?;
+        }
+        Ok(())
     }
 
     /// Shows the forecasts that were made for the next sample: the knot's index, the knot and the promise.

@@ -1,5 +1,10 @@
 //! Numbers for several variants of one model, side by side, in a form that compilers turn into vector instructions.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a call that is not inlined here is no vector instruction"
+)]
+
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// `N` numbers that go through the same arithmetic.
@@ -43,7 +48,10 @@ impl<const N: usize> Lanes<N> {
     /// One with the sign of each number.
     #[inline(always)]
     pub(crate) fn sign(self) -> Self {
-        Self(self.0.map(|a| f32::from_bits(a.to_bits() & 0x8000_0000 | 0x3f80_0000)))
+        Self(
+            self.0
+                .map(|a| f32::from_bits(a.to_bits() & 0x8000_0000 | 0x3f80_0000)),
+        )
     }
 
     /// Within a positive distance of zero.
@@ -54,7 +62,9 @@ impl<const N: usize> Lanes<N> {
 
     #[inline(always)]
     pub(crate) fn above(self, other: Self) -> Mask<N> {
-        Mask(std::array::from_fn(|n| if self.0[n] > other.0[n] { u32::MAX } else { 0 }))
+        Mask(std::array::from_fn(|n| {
+            if self.0[n] > other.0[n] { u32::MAX } else { 0 }
+        }))
     }
 }
 

@@ -35,7 +35,11 @@ impl Recent {
     /// Those seen, oldest first; none when there are none.
     pub(crate) fn iter(&self) -> impl Iterator<Item = f32> + Clone + '_ {
         let n = (self.pushed as usize).min(Self::LEN);
-        let from = if n < Self::LEN { 0 } else { self.pushed as usize % Self::LEN };
+        let from = if n < Self::LEN {
+            0
+        } else {
+            self.pushed as usize % Self::LEN
+        };
         (0..n).map(move |idx| self.values[(from + idx) % Self::LEN])
     }
 }

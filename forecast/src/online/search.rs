@@ -126,7 +126,11 @@ impl Has {
         match coordinate {
             Coordinate::Season | Coordinate::Believed | Coordinate::Spread => self.season,
             Coordinate::Kept => self.correction,
-            Coordinate::Level | Coordinate::Memory | Coordinate::Gain | Coordinate::Slope | Coordinate::Shift => true,
+            Coordinate::Level
+            | Coordinate::Memory
+            | Coordinate::Gain
+            | Coordinate::Slope
+            | Coordinate::Shift => true,
         }
     }
 }

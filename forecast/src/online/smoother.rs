@@ -26,10 +26,13 @@ pub(crate) struct Smoother<const N: usize> {
     pub(crate) seasons: Vec<Profile<N>>,
 }
 
+/// How many rates there are.
+pub(crate) const N_RATES: usize = 9;
+
 /// The parameters of each variant, side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rates<const N: usize> {
-    level: Lanes<N>,
+    pub(crate) level: Lanes<N>,
     season: Lanes<N>,
     correction: Lanes<N>,
     pub(crate) believed: Lanes<N>,
@@ -41,8 +44,32 @@ pub(crate) struct Rates<const N: usize> {
 }
 
 impl<const N: usize> Rates<N> {
+    /// All of them, in the order in which they are kept.
+    pub(crate) fn all(&self) -> [Lanes<N>; N_RATES] {
+        [
+            self.level,
+            self.season,
+            self.correction,
+            self.believed,
+            self.memory,
+            self.gain,
+            self.slope,
+            self.spread,
+            self.shift,
+        ]
+    }
+
+    /// Whether all but the evidence for a shift are shares of something.
+    pub(crate) fn are_shares(&self) -> bool {
+        let [shares @ .., _] = self.all();
+        shares
+            .iter()
+            .all(|rate| rate.0.iter().all(|rate| (0.0..=1.0).contains(rate)))
+    }
+
     fn of(parameters: &[Parameters; N]) -> Self {
-        let each = |get: fn(&Parameters) -> f32| Lanes(std::array::from_fn(|n| get(&parameters[n])));
+        let each =
+            |get: fn(&Parameters) -> f32| Lanes(std::array::from_fn(|n| get(&parameters[n])));
         Self {
             level: each(|p| p.level),
             season: each(|p| p.season),
@@ -57,8 +84,35 @@ impl<const N: usize> Rates<N> {
     }
 }
 
+impl<const N: usize> From<[Lanes<N>; N_RATES]> for Rates<N> {
+    fn from(all: [Lanes<N>; N_RATES]) -> Self {
+        let [
+            level,
+            season,
+            correction,
+            believed,
+            memory,
+            gain,
+            slope,
+            spread,
+            shift,
+        ] = all;
+        Self {
+            level,
+            season,
+            correction,
+            believed,
+            memory,
+            gain,
+            slope,
+            spread,
+            shift,
+        }
+    }
+}
+
 /// Evidence for a shift of the level.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Shift<const N: usize> {
     /// The cumulative sum of deviations, in usual sizes; upwards positive.
     pub(crate) sum: Lanes<N>,
@@ -77,7 +131,6 @@ const SIZE_RATE: f32 = 0.01;
 
 /// How fast the usual size of surprises is learned.
 const SURPRISE_RATE: f32 = 0.02;
-
 
 /// A mean absolute deviation times this is a normal distribution's standard deviation.
 const TO_SIGMA: f32 = 1.2533;
@@ -119,6 +172,32 @@ impl<const N: usize> Smoother<N> {
             patience,
             seasons,
         }
+    }
+
+    /// The numbers that are kept beside rates and seasons, in order.
+    pub(crate) fn numbers(&self) -> [Lanes<N>; 9] {
+        let Shift {
+            sum,
+            total,
+            n,
+            wild,
+        } = self.shift;
+        [
+            self.level,
+            self.slope,
+            self.deviation,
+            self.size,
+            self.surprise,
+            sum,
+            total,
+            n,
+            wild,
+        ]
+    }
+
+    /// The horizon after which a slope has lost half its effect, when it is foreseen so far.
+    pub(crate) fn patience_for(reach: usize) -> f32 {
+        2.0 * reach.max(1) as f32
     }
 
     /// Level and seasons some steps ahead, at least one.

@@ -52,9 +52,9 @@ impl Start {
         let read = &values[..n];
         let slope = seasons.first().map_or(0.0, |season| slope(read, *season));
         let middle = n as f32 / 2.0;
-        let flat: Vec<f32> = read.iter()
+        let flat: Vec<f32> = read
+            .iter()
             .enumerate()
-            
             .map(|(idx, value)| value - slope * (idx as f32 - middle))
             .collect();
         let mut sloping = outline(&flat, seasons);
@@ -64,7 +64,7 @@ impl Start {
             n,
             steady: outline(read, seasons),
             sloping,
-            patience: 2.0 * reach as f32,
+            patience: Smoother::<1>::patience_for(reach),
         }
     }
 
@@ -120,7 +120,11 @@ fn outline(values: &[f32], seasons: &[usize]) -> Outline {
     let mut rest: Vec<f32> = values.iter().map(|v| v - level).collect();
     let mut shapes = vec![];
     for (idx, season) in seasons.iter().enumerate() {
-        let most = if idx == 0 { PROFILE_CELLS } else { CORRECTION_CELLS };
+        let most = if idx == 0 {
+            PROFILE_CELLS
+        } else {
+            CORRECTION_CELLS
+        };
         let mut shape = shape(&rest, *season, season.div_ceil(most));
         if idx > 0 {
             shape.cells = smoothed(&shape.cells, SMOOTH_CORRECTION);
@@ -130,7 +134,11 @@ fn outline(values: &[f32], seasons: &[usize]) -> Outline {
         }
         shapes.push(shape);
     }
-    let mut sizes: Vec<f32> = rest.iter().map(|r| r.abs()).filter(|r| !r.is_nan()).collect();
+    let mut sizes: Vec<f32> = rest
+        .iter()
+        .map(|r| r.abs())
+        .filter(|r| !r.is_nan())
+        .collect();
     let mut shapes = shapes.into_iter();
     Outline {
         level,
