@@ -3,6 +3,7 @@
 use crate::{
     cli::{Actions, ActionsCommand},
     redact::redacted,
+    table::{Align, table},
 };
 use anyhow::{Context as _, bail};
 use reqwest::{Client, RequestBuilder, Response};
@@ -24,7 +25,7 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
         http,
     };
     match request.command {
-        ActionsCommand::List => print!("{}", table(&api.get("api/v1/actions").await?)),
+        ActionsCommand::List => print!("{}", list(&api.get("api/v1/actions").await?)),
         ActionsCommand::Approve { id } => api.decide(&id, "approve", json!({})).await?,
         ActionsCommand::Reject { id, reason } => {
             api.decide(&id, "reject", json!({ "reason": reason }))
@@ -89,29 +90,24 @@ async fn data(response: Response) -> anyhow::Result<Value> {
     }
 }
 
-const COLUMNS: [(&str, &str); 5] = [
-    ("ID", "id"),
-    ("WORKLOAD", "workload"),
-    ("STATE", "state"),
-    ("UPDATED", "updated_at"),
-    ("REASON", "reason"),
-];
-
 /// Aligned columns; the last one may be as long as it likes.
-fn table(actions: &Value) -> String {
+fn list(actions: &Value) -> String {
+    use Align::Left;
+    let columns = [
+        ("ID", Left),
+        ("WORKLOAD", Left),
+        ("STATE", Left),
+        ("UPDATED", Left),
+        ("REASON", Left),
+    ];
+    let keys = ["id", "workload", "state", "updated_at", "reason"];
     let rows = actions.as_array().into_iter().flatten();
-    let mut cells = vec![COLUMNS.map(|(title, _)| title.to_owned())];
-    cells.extend(rows.map(|action| COLUMNS.map(|(_, key)| text(action, key))));
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    let line = |row: &[String; 5]| {
-        let columns = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
-        columns.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    cells.iter().map(line).collect()
+    table(
+        columns,
+        &rows
+            .map(|action| keys.map(|key| text(action, key)))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -134,7 +130,7 @@ mod tests {
             { "id": "b22", "workload": "x", "state": "grace",
               "updated_at": "2026-01-01T00:01:00Z", "reason": null },
         ]);
-        insta::assert_snapshot!(table(&actions), @r"
+        insta::assert_snapshot!(list(&actions), @r"
         ID   WORKLOAD  STATE      UPDATED               REASON
         a1   checkout  succeeded  2026-01-01T00:00:00Z  4 → 7
         b22  x         grace      2026-01-01T00:01:00Z

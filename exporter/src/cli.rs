@@ -1,7 +1,9 @@
 //! The command line.
 
 use crate::logs::{LogFormat, LogLevel};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use forecast::ModelKind;
+use series::PromDuration;
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
 
@@ -21,8 +23,124 @@ pub(crate) enum Command {
     /// Report all problems of configuration or rule files
     #[command(subcommand)]
     Check(Check),
+    /// Tell how good forecasts would have been
+    Backtest(Backtest),
+    /// Forecast something now
+    Forecast(Forecast),
     /// List actions and decide on them
     Actions(Actions),
+}
+
+/// Where series are read from.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// CSV files, or folders of them: a header, a column `timestamp`, one column a series
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., required_unless_present = "query", conflicts_with = "query")]
+    pub(crate) csv: Vec<PathBuf>,
+    /// Address of the Prometheus that `--query` asks
+    #[arg(
+        long = "prometheus.url",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9090"
+    )]
+    pub(crate) prometheus_url: Url,
+    /// PromQL that gives the series
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) query: Option<String>,
+}
+
+/// How output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns
+    Table,
+    /// One object a line
+    Json,
+    /// A drawing in the terminal
+    Plot,
+}
+
+/// The model that forecasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    /// Seasons, level and slope that every sample moves a little
+    Online,
+    /// MSTL where history suffices, the seasonal naive model elsewhere
+    Auto,
+    /// MSTL with an AutoETS trend
+    Mstl,
+    /// The value one season ago
+    SeasonalNaive,
+}
+
+impl From<Model> for ModelKind {
+    fn from(model: Model) -> Self {
+        match model {
+            Model::Online => Self::Online,
+            Model::Auto => Self::Auto,
+            Model::Mstl => Self::Mstl,
+            Model::SeasonalNaive => Self::SeasonalNaive,
+        }
+    }
+}
+
+/// A rolling-origin test.
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Time from sample to sample
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) step: PromDuration,
+    /// How far ahead each window reaches
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub(crate) horizon: PromDuration,
+    /// Windows a series; the last one ends with the series
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) origins: usize,
+    /// Time from one origin to the next
+    #[arg(long, value_name = "DURATION", default_value = "20h50m")]
+    pub(crate) stride: PromDuration,
+    /// The most history that a window sees
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    pub(crate) history: PromDuration,
+    /// Season lengths [default: found in the history]
+    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
+    pub(crate) season: Vec<PromDuration>,
+    /// The model
+    #[arg(long, value_enum, default_value = "online")]
+    pub(crate) model: Model,
+    /// Write every forecast to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) forecasts: Option<PathBuf>,
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+/// A forecast from now on.
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Time from sample to sample
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) step: PromDuration,
+    /// How far ahead
+    #[arg(long, value_name = "DURATION", default_value = "6h")]
+    pub(crate) horizon: PromDuration,
+    /// How much is read with `--query`
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    pub(crate) history: PromDuration,
+    /// Season lengths [default: found in the history]
+    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
+    pub(crate) season: Vec<PromDuration>,
+    /// The model
+    #[arg(long, value_enum, default_value = "online")]
+    pub(crate) model: Model,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "plot")]
+    pub(crate) format: Format,
 }
 
 /// Flags of the service, named as Prometheus names its own.

@@ -12,10 +12,12 @@ mod exposition;
 mod http;
 mod logs;
 mod metrics;
+mod offline;
 mod redact;
 mod report;
 mod rotating;
 mod serve;
+mod table;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -39,6 +41,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => runtime()?
             .block_on(serve::serve(flags))
             .map(|()| ExitCode::SUCCESS),
+        Command::Backtest(request) => offline::backtest::run(&request).map(|()| ExitCode::SUCCESS),
+        Command::Forecast(request) => offline::forecast::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Actions(request) => runtime()?
             .block_on(actions::run(request))
             .map(|()| ExitCode::SUCCESS),

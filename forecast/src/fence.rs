@@ -1,7 +1,7 @@
 //! How far a forecast may stray from what was ever seen.
 
 /// The range of the values seen. A forecast three ranges outside it is a runaway trend, not foresight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fence {
     min: f64,
     max: f64,
@@ -18,6 +18,17 @@ impl Fence {
             max: f64::NEG_INFINITY,
         };
         values.iter().fold(empty, |fence, value| fence.with(*value))
+    }
+
+    /// The smallest and the largest value.
+    pub(crate) fn limits(self) -> [f64; 2] {
+        [self.min, self.max]
+    }
+
+    /// The range between two values in order.
+    pub(crate) fn within([min, max]: [f64; 2]) -> Option<Self> {
+        let is_range = min.is_finite() && max.is_finite() && min <= max;
+        is_range.then_some(Self { min, max })
     }
 
     /// The range widened by one more value; NaN widens nothing.

@@ -92,6 +92,21 @@ impl History {
         self.values.iter().filter(|value| !value.is_nan()).count()
     }
 
+    /// Some of the cells as a history of their own; `None` when there is nothing finite in them.
+    ///
+    /// # Panics
+    /// When the range reaches beyond the cells.
+    pub fn part(&self, cells: std::ops::Range<usize>) -> Option<Self> {
+        let behind = self.values.len() - cells.end;
+        let values = self.values[cells].to_vec();
+        let last = cell(self.end, self.step) - i64::try_from(behind).unwrap_or(i64::MAX);
+        values.iter().any(|value| !value.is_nan()).then_some(Self {
+            step: self.step,
+            end: time_of(last, self.step),
+            values,
+        })
+    }
+
     /// Appends a sample, with gaps for the steps left out, and forgets the oldest cells so that `keep` or a few
     /// more stay. Returns how many steps the grid has grown.
     pub(crate) fn push(&mut self, sample: Sample, keep: usize) -> Result<usize, UpdateError> {
@@ -116,14 +131,20 @@ impl History {
 
     /// How far a time lies after the end: whole steps, and the fraction of one more. Zero before the end.
     pub(crate) fn steps_until(&self, at: Timestamp) -> (usize, f64) {
-        let step = millis(self.step);
-        let ahead = at.as_millis().saturating_sub(self.end.as_millis()).max(0);
-        let whole = usize::try_from(ahead / step).unwrap_or(usize::MAX);
-        (whole, (ahead % step) as f64 / step as f64)
+        steps_between(self.end, at, self.step)
     }
 }
 
-fn finite_or_gap(value: f64) -> f64 {
+/// How far a time lies after another: whole steps, and the fraction of one more. Zero before it.
+pub(crate) fn steps_between(from: Timestamp, at: Timestamp, step: Step) -> (usize, f64) {
+    let step = millis(step);
+    let ahead = at.as_millis().saturating_sub(from.as_millis()).max(0);
+    let whole = usize::try_from(ahead / step).unwrap_or(usize::MAX);
+    (whole, (ahead % step) as f64 / step as f64)
+}
+
+/// The value, or NaN where it is not finite.
+pub(crate) fn finite_or_gap(value: f64) -> f64 {
     if value.is_finite() { value } else { f64::NAN }
 }
 
@@ -132,11 +153,12 @@ fn millis(step: Step) -> i64 {
 }
 
 /// The number of the cell that a time falls into, counted from the epoch.
-fn cell(at: Timestamp, step: Step) -> i64 {
+pub(crate) fn cell(at: Timestamp, step: Step) -> i64 {
     at.as_millis().div_euclid(millis(step))
 }
 
-fn time_of(cell: i64, step: Step) -> Timestamp {
+/// The time at which a cell starts.
+pub(crate) fn time_of(cell: i64, step: Step) -> Timestamp {
     Timestamp::from_millis(cell.saturating_mul(millis(step)))
 }
 

@@ -3,6 +3,9 @@
 //! A model foresees one path of values; what is left of past forecasts, replayed from origins that did not know
 //! their future, becomes the quantiles around it. The bands that models claim for themselves are not used.
 
+pub mod backtest;
+
+mod bytes;
 mod calibration;
 mod correction;
 mod decomposition;
@@ -12,6 +15,9 @@ mod gaps;
 mod history;
 mod model;
 mod mstl;
+mod noise;
+mod online;
+mod paths;
 mod plan;
 mod replay;
 mod scale;
@@ -20,6 +26,9 @@ mod seasons;
 mod statistics;
 mod trend;
 
+pub use bytes::StateError;
 pub use distribution::Distribution;
 pub use history::{History, HistoryError};
-pub use model::{Bounds, FitError, Fitted, ModelKind, Settings, UpdateError, fit};
+pub use model::{Bounds, FitError, Fitted, ModelKind, Settings, UpdateError, fit, restore};
+pub use online::{Anomaly, Online};
+pub use paths::Paths;

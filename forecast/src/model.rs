@@ -1,6 +1,9 @@
 //! What every model offers: fit, update, predict.
 
-use crate::{Distribution, History, mstl::Mstl, seasonal_naive::SeasonalNaive};
+use crate::{
+    Anomaly, Distribution, History, Paths, StateError, mstl::Mstl, online::Online, paths,
+    seasonal_naive::SeasonalNaive,
+};
 use series::{Sample, Step, Timestamp};
 use std::time::Duration;
 
@@ -8,10 +11,23 @@ use std::time::Duration;
 pub fn fit(history: &History, settings: &Settings) -> Result<Box<dyn Fitted>, FitError> {
     let naive = || SeasonalNaive::fit(history, settings).map(boxed);
     match settings.model {
+        ModelKind::Online => Online::fit(history, settings).map(boxed),
         ModelKind::Mstl => Mstl::fit(history, settings).map(boxed),
         ModelKind::SeasonalNaive => naive(),
         ModelKind::Auto => Mstl::fit(history, settings).map(boxed).or_else(|_| naive()),
     }
+}
+
+/// Takes up a model where [`Fitted::save`] left it, when settings and step are still the same.
+pub fn restore(
+    bytes: &[u8],
+    settings: &Settings,
+    step: Step,
+) -> Result<Box<dyn Fitted>, StateError> {
+    if settings.model != ModelKind::Online {
+        return Err(StateError::OtherSettings);
+    }
+    Online::from_bytes(bytes, settings, step).map(boxed)
 }
 
 fn boxed(model: impl Fitted + 'static) -> Box<dyn Fitted> {
@@ -35,13 +51,37 @@ pub trait Fitted: Send + Sync {
     /// The distribution foreseen at a time. Times at or before the origin are answered as one step ahead;
     /// times beyond the calibrated horizon with the distribution's widest spread.
     fn predict(&self, at: Timestamp) -> Distribution;
+
+    /// What the last sample looked like to the model before it took it; `None` from a model that does not judge.
+    fn anomaly(&self) -> Option<Anomaly> {
+        None
+    }
+
+    /// Joint futures over the next whole steps: at each step they are spread as [`Fitted::predict`] says. The same
+    /// seed gives the same paths. Fewer come back than asked for where they would fill the memory.
+    fn paths(&self, n: usize, n_steps: usize, seed: u64) -> Paths {
+        let (n, n_steps) = paths::limited(n, n_steps);
+        let templates = paths::fading(n, n_steps, seed);
+        let step = self.step().get();
+        paths::shuffled(&templates, n_steps, |ahead| {
+            let ahead = step.saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
+            self.predict(self.origin() + ahead)
+        })
+    }
+
+    /// The state as bytes for [`restore`]; `None` from a model that is fitted anew instead.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Which model forecasts a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ModelKind {
-    /// MSTL with an `AutoETS` trend where there is history enough, the seasonal naive model elsewhere.
+    /// Seasons, level and slope that every sample moves a little.
     #[default]
+    Online,
+    /// MSTL with an `AutoETS` trend where there is history enough, the seasonal naive model elsewhere.
     Auto,
     /// MSTL with an `AutoETS` trend, from augurs; the trend alone where the series has no season.
     Mstl,

@@ -1,16 +1,19 @@
 //! The scale that models work on: values of the order of one, as they are or as logarithms.
 
-use crate::statistics::quantile_of;
+use crate::{
+    bytes::{Reader, StateError, Writer, check},
+    statistics::quantile_of,
+};
 
 /// A reversible map from values to numbers of the order of one, where 32-bit arithmetic is good enough.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     shape: Shape,
     centre: f64,
     spread: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Shape {
     /// A quarter of the value, so that the difference of any two stays finite.
     Raw,
@@ -65,6 +68,51 @@ impl Scale {
     /// The scaled value, within ±10,000; NaN stays NaN.
     pub(crate) fn forward(&self, value: f64) -> f64 {
         ((self.shape.bend(value) - self.centre) / self.spread).clamp(-LIMIT, LIMIT)
+    }
+
+    /// The scaled value in 32 bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "scaled values are of the order of one"
+    )]
+    pub(crate) fn narrow(&self, value: f64) -> f32 {
+        self.forward(value) as f32
+    }
+
+    /// The scale as numbers: the unit of the logarithm or zero, centre and spread.
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.f64(match self.shape {
+            Shape::Raw => 0.0,
+            Shape::Log { unit } => unit,
+        });
+        to.f64(self.centre);
+        to.f64(self.spread);
+    }
+
+    /// The scale that was written.
+    pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
+        let [unit, centre, spread] = [from.f64()?, from.f64()?, from.f64()?];
+        let is_scale =
+            unit >= 0.0 && spread > 0.0 && [unit, centre, spread].iter().all(|n| n.is_finite());
+        check(is_scale, "a scale")?;
+        let shape = if unit > 0.0 {
+            Shape::Log { unit }
+        } else {
+            Shape::Raw
+        };
+        Ok(Self {
+            shape,
+            centre,
+            spread,
+        })
+    }
+
+    /// A scale of the same shape whose unit is `factor` times as large.
+    pub(crate) fn wider(&self, factor: f64) -> Self {
+        Self {
+            spread: self.spread * factor,
+            ..*self
+        }
     }
 
     /// The value of a scaled one; infinite beyond the range of numbers, never NaN for a finite input.

@@ -79,7 +79,7 @@ fn find(history: &History) -> Vec<usize> {
     // A multiple of another season that falls near the calendar looks like the calendar's, only less so.
     if let Some(other) = off_the_calendar(&scaled)
         && found.iter().all(|known| {
-            other <= *known / 2 && difference(&scaled, other) < difference(&scaled, *known)
+            5 * other <= 3 * *known && difference(&scaled, other) < difference(&scaled, *known)
         })
     {
         found = vec![other];

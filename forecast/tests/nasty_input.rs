@@ -10,7 +10,12 @@ use proptest::prelude::*;
 use series::{Quantile, Sample, Step, Timestamp};
 use std::time::Duration;
 
-const KINDS: [ModelKind; 3] = [ModelKind::Auto, ModelKind::Mstl, ModelKind::SeasonalNaive];
+const KINDS: [ModelKind; 4] = [
+    ModelKind::Online,
+    ModelKind::Auto,
+    ModelKind::Mstl,
+    ModelKind::SeasonalNaive,
+];
 
 fn step() -> Step {
     Step::new(Duration::from_mins(1)).unwrap()
@@ -44,6 +49,19 @@ fn check_laws(model: &dyn Fitted, bounds: Bounds) {
     for ahead in [0, 1, 60, 61, 95, 3_600, 7_201, 10_000_000] {
         let foreseen = model.predict(origin + Duration::from_secs(ahead));
         check_distribution(&foreseen, bounds);
+    }
+    for path in model.paths(5, 7, 1).iter() {
+        let inside = bounds.lower..=bounds.upper;
+        assert!(
+            path.iter().all(|v| v.is_finite() && inside.contains(v)),
+            "{path:?}"
+        );
+    }
+    if let Some(anomaly) = model.anomaly() {
+        assert!(
+            anomaly.score.is_finite() && anomaly.score >= 0.0,
+            "{anomaly:?}"
+        );
     }
     for at in [i64::MIN, i64::MAX] {
         check_distribution(&model.predict(Timestamp::from_millis(at)), bounds);

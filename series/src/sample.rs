@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn aligns_times_before_the_epoch_downwards_too() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(
             Timestamp::from_millis(-1).align_down(minute),
             Timestamp::from_seconds(-60)

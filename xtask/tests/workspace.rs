@@ -1,4 +1,8 @@
 //! The workspace keeps to its own rules.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may panic as tests do"
+)]
 
 use std::path::{Path, PathBuf};
 

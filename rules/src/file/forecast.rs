@@ -209,15 +209,12 @@ fn bounds(node: &Node) -> Option<Bounds> {
 
 fn model(node: &Node) -> Option<ModelKind> {
     match node.string()?.as_str() {
+        "online" => Some(ModelKind::Online),
         "auto" => Some(ModelKind::Auto),
         "mstl" => Some(ModelKind::Mstl),
         "seasonal_naive" => Some(ModelKind::SeasonalNaive),
-        "online" => {
-            node.problem(NOT_AVAILABLE);
-            None
-        }
         other => {
-            let known = "auto, mstl, seasonal_naive";
+            let known = "online, auto, mstl, seasonal_naive";
             node.problem(format!(
                 "`{other}` is not a model, expected one of: {known}"
             ));

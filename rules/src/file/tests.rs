@@ -92,7 +92,7 @@ fn every_problem_of_a_rule_is_told() {
     r.yml:4: groups[0].rules[0].expr: is not PromQL: unclosed left parenthesis
     r.yml:4: groups[0].rules[0].forecast: `9x` is not a metric name
     r.yml:4: groups[0].rules[0].horizons[1]: `soon` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m
-    r.yml:4: groups[0].rules[0].model: `magic` is not a model, expected one of: auto, mstl, seasonal_naive
+    r.yml:4: groups[0].rules[0].model: `magic` is not a model, expected one of: online, auto, mstl, seasonal_naive
     r.yml:4: groups[0].rules[0].quantiles[1]: quantile 1.5 is not between 0 and 1
     r.yml:4: groups[0].rules[0].step: step must be at least 1ms
     r.yml:5: groups[0].rules[1].bounds: the lower bound must lie below the upper one
@@ -121,13 +121,12 @@ fn what_comes_in_a_later_version_says_so() {
         "drift: d, fleet: [image], of: [x]",
         "trajectory: t, objective: {expr: up}",
         "alert: A, expr: up == 0, for: 5m",
-        "forecast: x, expr: up, calendar: {timezone: UTC}, projections: [sale], model: online",
+        "forecast: x, expr: up, calendar: {timezone: UTC}, projections: [sale]",
     ])), @r"
     r.yml:4: groups[0].rules[0].drift: is not available in this version
     r.yml:5: groups[0].rules[1].trajectory: is not available in this version
     r.yml:6: groups[0].rules[2].alert: alerting rules belong in the rule files of Prometheus
     r.yml:7: groups[0].rules[3].calendar: is not available in this version
-    r.yml:7: groups[0].rules[3].model: is not available in this version
     r.yml:7: groups[0].rules[3].projections: is not available in this version
     ");
 }

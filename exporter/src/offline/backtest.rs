@@ -1,0 +1,288 @@
+//! `foreshadow backtest`: how good forecasts would have been.
+
+use super::{input, input::Named, plot::number};
+use crate::{
+    cli::{Backtest, Format},
+    table::{Align, table},
+};
+use anyhow::{Context as _, ensure};
+use forecast::{
+    Settings,
+    backtest::{Forecast, LEVELS, Protocol, Row, Score, Window, relative, summarise, windows},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use serde_json::json;
+use series::{PromDuration, Step};
+use std::{
+    fs::File,
+    io::{BufWriter, IsTerminal as _, Write as _},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Beside the whole horizon, the first hour is reported: the two are different trades.
+const SHORT_HORIZON: Duration = Duration::from_hours(1);
+
+/// The season of the naive yardstick and of the scale.
+const NAIVE_SEASON: Duration = Duration::from_hours(24);
+
+/// One window, forecast and scored.
+struct Tried {
+    series: usize,
+    forecast: Forecast,
+    model: &'static str,
+    /// Ours and the naive one's, for each horizon reported.
+    scores: Vec<Option<(Score, Score)>>,
+    fit: Duration,
+    predict: Duration,
+}
+
+/// Forecasts every window of every series, in parallel over the cores, and prints how they turned out.
+pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
+    let step = Step::new(request.step.get())?;
+    let horizon = step.count(request.horizon.get());
+    ensure!(horizon > 0, "the horizon must be longer than 0s");
+    let protocol = Protocol {
+        horizon,
+        origins: request.origins,
+        stride: step.count(request.stride.get()),
+        history: step.count(request.history.get()),
+        season: step.count(NAIVE_SEASON).max(2),
+    };
+    let stretch = request.stride.get() * u32::try_from(request.origins).unwrap_or(u32::MAX);
+    let reach = request.history.get() + request.horizon.get() + stretch;
+    let series = input::read(&request.source, step, reach)?;
+    let horizons = horizons(request.horizon, step);
+    let tried = try_all(&series, protocol, request, &horizons);
+    ensure!(
+        !tried.is_empty(),
+        "no series is long enough: an origin wants three days behind it and the horizon ahead of it"
+    );
+    if let Some(file) = &request.forecasts {
+        write_forecasts(file, &series, &tried)?;
+    }
+    print(&series, &tried, &horizons, request.format);
+    Ok(())
+}
+
+fn horizons(whole: PromDuration, step: Step) -> Vec<(PromDuration, usize)> {
+    let short = Some(PromDuration::new(SHORT_HORIZON)).filter(|short| *short < whole);
+    short
+        .into_iter()
+        .chain([whole])
+        .map(|ahead| (ahead, step.count(ahead.get())))
+        .collect()
+}
+
+fn try_all(
+    series: &[Named],
+    protocol: Protocol,
+    request: &Backtest,
+    horizons: &[(PromDuration, usize)],
+) -> Vec<Tried> {
+    let all: Vec<(usize, Window)> = series
+        .iter()
+        .enumerate()
+        .flat_map(|(idx, named)| {
+            windows(&named.history, protocol)
+                .into_iter()
+                .map(move |w| (idx, w))
+        })
+        .collect();
+    let bar = progress(all.len());
+    let tried = all.par_iter().filter_map(|(idx, window)| {
+        let tried = try_one(*idx, window, request, horizons);
+        bar.inc(1);
+        tried
+            .map_err(|e| bar.println(format!("foreshadow: {}: {e}", series[*idx].name)))
+            .ok()
+    });
+    let tried = tried.collect();
+    bar.finish_and_clear();
+    tried
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(n_windows: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} windows, {eta} left");
+    ProgressBar::new(n_windows as u64).with_style(style.expect("the template is a valid one"))
+}
+
+fn try_one(
+    series: usize,
+    window: &Window,
+    request: &Backtest,
+    horizons: &[(PromDuration, usize)],
+) -> Result<Tried, forecast::FitError> {
+    let settings = Settings {
+        model: request.model.into(),
+        seasons: (!request.season.is_empty())
+            .then(|| request.season.iter().map(|season| season.get()).collect()),
+        bounds: window.bounds(),
+        max_horizon: request.horizon.get(),
+    };
+    let begun = Instant::now();
+    let fitted = forecast::fit(&window.history, &settings)?;
+    let fit = begun.elapsed();
+    let begun = Instant::now();
+    let forecast = Forecast::of(&*fitted, window.came.len());
+    let predict = begun.elapsed();
+    let naive = window.naive();
+    let scores = horizons.iter().map(|(_, n_steps)| {
+        Some((
+            window.score(&forecast, *n_steps)?,
+            window.score(&naive, *n_steps)?,
+        ))
+    });
+    let scores = scores.collect();
+    Ok(Tried {
+        series,
+        forecast,
+        model: fitted.model(),
+        scores,
+        fit,
+        predict,
+    })
+}
+
+fn write_forecasts(file: &Path, series: &[Named], tried: &[Tried]) -> anyhow::Result<()> {
+    let writing = || format!("writing {}", file.display());
+    let mut out = BufWriter::new(File::create(file).with_context(writing)?);
+    for one in tried {
+        let named = &series[one.series];
+        let origin = named.stamp(one.forecast.origin).as_millis() / 1_000;
+        let line = json!({
+            "series": named.name,
+            "origin": origin,
+            "model": one.model,
+            "levels": LEVELS,
+            "values": one.forecast.values,
+        });
+        writeln!(out, "{line}").with_context(writing)?;
+    }
+    out.flush().with_context(writing)
+}
+
+/// One line of the report.
+struct Line<'a> {
+    series: &'a str,
+    horizon: PromDuration,
+    model: &'static str,
+    row: Row,
+    fit: f64,
+    predict: f64,
+}
+
+fn print(series: &[Named], tried: &[Tried], horizons: &[(PromDuration, usize)], format: Format) {
+    let mut lines = Vec::new();
+    for (column, (horizon, _)) in horizons.iter().enumerate() {
+        for (idx, named) in series.iter().enumerate() {
+            let of_series: Vec<_> = tried.iter().filter(|one| one.series == idx).collect();
+            let scores: Vec<_> = of_series
+                .iter()
+                .filter_map(|one| one.scores[column])
+                .collect();
+            let (Some(row), Some(first)) = (summarise(&scores), of_series.first()) else {
+                continue;
+            };
+            let mean = |get: fn(&Tried) -> Duration| {
+                let sum: f64 = of_series.iter().map(|one| get(one).as_secs_f64()).sum();
+                sum / of_series.len() as f64
+            };
+            let (fit, predict) = (mean(|one| one.fit), mean(|one| one.predict));
+            let series = named.name.as_str();
+            lines.push(Line {
+                series,
+                horizon: *horizon,
+                model: first.model,
+                row,
+                fit,
+                predict,
+            });
+        }
+    }
+    match format {
+        Format::Json => lines.iter().for_each(|line| println!("{}", to_json(line))),
+        Format::Table | Format::Plot => print!("{}\n{}", rows(&lines), totals(&lines, horizons)),
+    }
+}
+
+fn to_json(line: &Line) -> serde_json::Value {
+    let Line { row, .. } = line;
+    json!({
+        "series": line.series, "horizon": line.horizon.to_string(), "model": line.model,
+        "origins": row.origins, "mase": row.ours.mase, "rel_mase": row.rel_mase, "sql": row.ours.sql,
+        "rel_sql": row.rel_sql, "cov80": row.ours.cov80, "cov95": row.ours.cov95,
+        "fit_seconds": line.fit, "predict_seconds": line.predict,
+    })
+}
+
+fn rows(lines: &[Line]) -> String {
+    use Align::{Left, Right};
+    let columns = [
+        ("SERIES", Left),
+        ("HORIZON", Right),
+        ("MODEL", Left),
+        ("ORIGINS", Right),
+        ("MASE", Right),
+        ("REL MASE", Right),
+        ("SQL", Right),
+        ("REL SQL", Right),
+        ("COV 80", Right),
+        ("COV 95", Right),
+        ("FIT MS", Right),
+        ("PREDICT MS", Right),
+    ];
+    let row = |line: &Line| {
+        let Line { row, .. } = line;
+        [
+            line.series.to_owned(),
+            line.horizon.to_string(),
+            line.model.to_owned(),
+            row.origins.to_string(),
+            number(row.ours.mase),
+            number(row.rel_mase),
+            number(row.ours.sql),
+            number(row.rel_sql),
+            format!("{:.2}", row.ours.cov80),
+            format!("{:.2}", row.ours.cov95),
+            number(line.fit * 1e3),
+            number(line.predict * 1e3),
+        ]
+    };
+    table(columns, &lines.iter().map(row).collect::<Vec<_>>())
+}
+
+/// One line a horizon: geometric means over series of the figures relative to SeasonalNaive.
+fn totals(lines: &[Line], horizons: &[(PromDuration, usize)]) -> String {
+    use Align::Right;
+    let columns = [
+        ("HORIZON", Right),
+        ("SERIES", Right),
+        ("REL MASE", Right),
+        ("REL SQL", Right),
+        ("COV 80", Right),
+        ("COV 95", Right),
+    ];
+    let rows = horizons.iter().filter_map(|(horizon, _)| {
+        let of_horizon: Vec<Row> = lines
+            .iter()
+            .filter(|line| line.horizon == *horizon)
+            .map(|line| line.row)
+            .collect();
+        let all = relative(&of_horizon)?;
+        Some([
+            horizon.to_string(),
+            all.series.to_string(),
+            number(all.rel_mase),
+            number(all.rel_sql),
+            format!("{:.3}", all.cov80),
+            format!("{:.3}", all.cov95),
+        ])
+    });
+    table(columns, &rows.collect::<Vec<_>>())
+}

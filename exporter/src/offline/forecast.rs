@@ -1,0 +1,120 @@
+//! `foreshadow forecast`: forecast something now.
+
+use super::{
+    input::{self, Named},
+    plot::{Plot, number},
+};
+use crate::{
+    cli::{Forecast, Format},
+    table::{Align, table},
+};
+use forecast::{Fitted, Settings};
+use serde_json::json;
+use series::{PromDuration, Quantile, Step, Timestamp};
+
+/// The edges of the band, and the median between them.
+const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
+
+/// Rows of a table: enough to see the shape, few enough to read.
+const TABLE_ROWS: usize = 12;
+
+/// Forecasts every series and prints what is foreseen; a series without enough history says so.
+pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
+    let step = Step::new(request.step.get())?;
+    let series = input::read(&request.source, step, request.history.get())?;
+    let n_steps = step.count(request.horizon.get()).max(1);
+    for (idx, named) in series.iter().enumerate() {
+        let settings = Settings {
+            model: request.model.into(),
+            seasons: (!request.season.is_empty())
+                .then(|| request.season.iter().map(|season| season.get()).collect()),
+            bounds: forecast::Bounds::UNLIMITED,
+            max_horizon: request.horizon.get(),
+        };
+        let fitted = match forecast::fit(&named.history, &settings) {
+            Ok(fitted) => fitted,
+            Err(error) => {
+                eprintln!("foreshadow: {}: {error}", named.name);
+                continue;
+            }
+        };
+        let foreseen = foresee(&*fitted, n_steps);
+        match request.format {
+            Format::Json => print_json(named, fitted.model(), &foreseen),
+            Format::Table | Format::Plot => {
+                let gap = if idx == 0 { "" } else { "\n" };
+                println!("{gap}{} ({})", named.name, fitted.model());
+                let draw = request.format == Format::Plot;
+                print!(
+                    "{}",
+                    if draw {
+                        plot(named, &foreseen, request)
+                    } else {
+                        rows(&foreseen)
+                    }
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+type Foreseen = Vec<(Timestamp, [f64; 3])>;
+
+fn foresee(fitted: &dyn Fitted, n_steps: usize) -> Foreseen {
+    let levels = LEVELS.map(|level| Quantile::new(level).expect("levels lie between 0 and 1"));
+    let times = std::iter::successors(Some(fitted.origin()), |at| Some(*at + fitted.step().get()));
+    let ahead = times.skip(1).take(n_steps);
+    ahead
+        .map(|at| (at, levels.map(|level| fitted.predict(at).quantile(level))))
+        .collect()
+}
+
+fn print_json(named: &Named, model: &str, foreseen: &Foreseen) {
+    let values: Vec<_> = foreseen.iter().map(|(_, values)| values).collect();
+    let times: Vec<_> = foreseen
+        .iter()
+        .map(|(at, _)| at.as_millis() / 1_000)
+        .collect();
+    let origin = named.stamp(named.history.end()).as_millis() / 1_000;
+    println!(
+        "{}",
+        json!({
+            "series": named.name, "model": model, "origin": origin, "levels": LEVELS,
+            "timestamps": times, "values": values,
+        })
+    );
+}
+
+fn rows(foreseen: &Foreseen) -> String {
+    use Align::{Left, Right};
+    let columns = [
+        ("TIME", Left),
+        ("5 %", Right),
+        ("MEDIAN", Right),
+        ("95 %", Right),
+    ];
+    let every = foreseen.len().div_ceil(TABLE_ROWS).max(1);
+    let shown = foreseen.iter().skip(every - 1).step_by(every);
+    let rows = shown.map(|(at, [lower, median, upper])| {
+        let time = jiff::Timestamp::from_millisecond(at.as_millis());
+        let time = time.map_or_else(|_| at.as_millis().to_string(), |t| t.to_string());
+        [time, number(*lower), number(*median), number(*upper)]
+    });
+    table(columns, &rows.collect::<Vec<_>>())
+}
+
+fn plot(named: &Named, foreseen: &Foreseen, request: &Forecast) -> String {
+    // As much past as future, for the eye to compare.
+    let values = named.history.values();
+    let shown = &values[values.len().saturating_sub(foreseen.len())..];
+    let plot = Plot {
+        actual: shown.to_vec(),
+        foreseen: foreseen.iter().map(|(_, values)| *values).collect(),
+    };
+    let before = named.history.step().get() * u32::try_from(shown.len()).unwrap_or(u32::MAX);
+    plot.draw(
+        &PromDuration::new(before).to_string(),
+        &request.horizon.to_string(),
+    )
+}

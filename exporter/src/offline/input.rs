@@ -1,0 +1,75 @@
+//! Which series a one-off forecast or backtest reads: CSV files, or a Prometheus query.
+
+use super::csv;
+use crate::{cli::Source, clock};
+use anyhow::{Context as _, ensure};
+use forecast::History;
+use prometheus_api::{Client, Limits};
+use series::{Sample, Step, Timestamp};
+use std::time::Duration;
+
+/// One series, under the name that reports give it.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    /// What was measured, in order of time.
+    samples: Vec<Sample>,
+    pub(crate) history: History,
+}
+
+impl Named {
+    /// The time of the last sample in a grid cell, which need not stand at the cell's beginning.
+    pub(crate) fn stamp(&self, cell: Timestamp) -> Timestamp {
+        let end = cell + self.history.step().get();
+        let after = self.samples.partition_point(|sample| sample.at < end);
+        after
+            .checked_sub(1)
+            .map_or(cell, |idx| self.samples[idx].at)
+    }
+}
+
+/// Reads all series on the grid of `step`. What cannot be read is an error; a series without a finite sample is
+/// left out with a word on standard error.
+pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Result<Vec<Named>> {
+    let columns = match (&source.csv[..], &source.query) {
+        ([], Some(query)) => from_prometheus(source, query, step, reach)?,
+        (paths, _) => csv::read(paths)?,
+    };
+    let mut series = Vec::new();
+    for csv::Column { name, samples } in columns {
+        match History::from_samples(&samples, step) {
+            Ok(history) => series.push(Named {
+                name,
+                samples,
+                history,
+            }),
+            Err(error) => eprintln!("foreshadow: {name} is left out: {error}"),
+        }
+    }
+    ensure!(!series.is_empty(), "there is no series to forecast");
+    Ok(series)
+}
+
+fn from_prometheus(
+    source: &Source,
+    query: &str,
+    step: Step,
+    reach: Duration,
+) -> anyhow::Result<Vec<csv::Column>> {
+    let limits = Limits::default();
+    let http = reqwest::Client::builder().timeout(limits.timeout).build()?;
+    let client = Client::new(source.prometheus_url.clone(), http, limits);
+    let end = clock::now().align_down(step.get());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let answer = runtime.block_on(client.range(query, end - reach, end, step));
+    let answer = answer.with_context(|| format!("asking {}", source.prometheus_url))?;
+    for warning in &answer.warnings {
+        eprintln!("foreshadow: Prometheus warns: {warning}");
+    }
+    let column = |series: series::Series| csv::Column {
+        name: series.labels.to_string(),
+        samples: series.samples,
+    };
+    Ok(answer.value.into_iter().map(column).collect())
+}
