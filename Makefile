@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test setup build format lint docs clean
+.PHONY: demo test accuracy setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -12,6 +12,12 @@ test: setup
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	cargo test --workspace --locked
+
+# How good forecasts are on a folder of CSV files: make accuracy DATA=FOLDER
+accuracy:
+	@test -n "$(DATA)" || { echo "make accuracy: name a folder of CSV files, as DATA=FOLDER" >&2; exit 2; }
+	cargo build --release --locked -p exporter
+	target/release/foreshadow backtest --csv $(DATA) --step 5m --horizon 24h --origins 5 --stride 20h50m --history 14d
 
 setup:
 	scripts/setup

@@ -3,8 +3,8 @@
 use crate::logs::{LogFormat, LogLevel};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecast::ModelKind;
-use series::PromDuration;
-use std::{net::SocketAddr, path::PathBuf};
+use series::{DurationError, PromDuration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use url::Url;
 
 /// Foreshadow adds the future to Prometheus.
@@ -47,6 +47,22 @@ pub(crate) struct Source {
     /// PromQL that gives the series
     #[arg(long, value_name = "EXPR")]
     pub(crate) query: Option<String>,
+}
+
+/// A duration, and how it was written: `24h` stays `24h` in reports, although Prometheus would write `1d`.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) text: String,
+    pub(crate) length: Duration,
+}
+
+impl FromStr for Written {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        let length = text.parse::<PromDuration>()?.get();
+        Ok(Self { text: text.to_owned(), length })
+    }
 }
 
 /// How output is written.
@@ -94,7 +110,7 @@ pub(crate) struct Backtest {
     pub(crate) step: PromDuration,
     /// How far ahead each window reaches
     #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub(crate) horizon: PromDuration,
+    pub(crate) horizon: Written,
     /// Windows a series; the last one ends with the series
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) origins: usize,
@@ -128,7 +144,7 @@ pub(crate) struct Forecast {
     pub(crate) step: PromDuration,
     /// How far ahead
     #[arg(long, value_name = "DURATION", default_value = "6h")]
-    pub(crate) horizon: PromDuration,
+    pub(crate) horizon: Written,
     /// How much is read with `--query`
     #[arg(long, value_name = "DURATION", default_value = "14d")]
     pub(crate) history: PromDuration,

@@ -2,7 +2,7 @@
 
 use super::{input, input::Named, plot::number};
 use crate::{
-    cli::{Backtest, Format},
+    cli::{Backtest, Format, Written},
     table::{Align, table},
 };
 use anyhow::{Context as _, ensure};
@@ -13,7 +13,7 @@ use forecast::{
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
-use series::{PromDuration, Step};
+use series::Step;
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal as _, Write as _},
@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Beside the whole horizon, the first hour is reported: the two are different trades.
-const SHORT_HORIZON: Duration = Duration::from_hours(1);
+const SHORT_HORIZON: (&str, Duration) = ("1h", Duration::from_hours(1));
 
 /// The season of the naive yardstick and of the scale.
 const NAIVE_SEASON: Duration = Duration::from_hours(24);
@@ -41,7 +41,7 @@ struct Tried {
 /// Forecasts every window of every series, in parallel over the cores, and prints how they turned out.
 pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
     let step = Step::new(request.step.get())?;
-    let horizon = step.count(request.horizon.get());
+    let horizon = step.count(request.horizon.length);
     ensure!(horizon > 0, "the horizon must be longer than 0s");
     let protocol = Protocol {
         horizon,
@@ -51,9 +51,9 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
         season: step.count(NAIVE_SEASON).max(2),
     };
     let stretch = request.stride.get() * u32::try_from(request.origins).unwrap_or(u32::MAX);
-    let reach = request.history.get() + request.horizon.get() + stretch;
+    let reach = request.history.get() + request.horizon.length + stretch;
     let series = input::read(&request.source, step, reach)?;
-    let horizons = horizons(request.horizon, step);
+    let horizons = horizons(&request.horizon, step);
     let tried = try_all(&series, protocol, request, &horizons);
     ensure!(
         !tried.is_empty(),
@@ -66,20 +66,18 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn horizons(whole: PromDuration, step: Step) -> Vec<(PromDuration, usize)> {
-    let short = Some(PromDuration::new(SHORT_HORIZON)).filter(|short| *short < whole);
-    short
-        .into_iter()
-        .chain([whole])
-        .map(|ahead| (ahead, step.count(ahead.get())))
-        .collect()
+/// What is reported beside the name of each: how many steps it has.
+fn horizons(whole: &Written, step: Step) -> Vec<(&str, usize)> {
+    let short = Some(SHORT_HORIZON).filter(|(_, short)| *short < whole.length);
+    let all = short.into_iter().chain([(whole.text.as_str(), whole.length)]);
+    all.map(|(name, ahead)| (name, step.count(ahead))).collect()
 }
 
 fn try_all(
     series: &[Named],
     protocol: Protocol,
     request: &Backtest,
-    horizons: &[(PromDuration, usize)],
+    horizons: &[(&str, usize)],
 ) -> Vec<Tried> {
     let all: Vec<(usize, Window)> = series
         .iter()
@@ -116,14 +114,14 @@ fn try_one(
     series: usize,
     window: &Window,
     request: &Backtest,
-    horizons: &[(PromDuration, usize)],
+    horizons: &[(&str, usize)],
 ) -> Result<Tried, forecast::FitError> {
     let settings = Settings {
         model: request.model.into(),
         seasons: (!request.season.is_empty())
             .then(|| request.season.iter().map(|season| season.get()).collect()),
         bounds: window.bounds(),
-        max_horizon: request.horizon.get(),
+        max_horizon: request.horizon.length,
     };
     let begun = Instant::now();
     let fitted = forecast::fit(&window.history, &settings)?;
@@ -170,14 +168,14 @@ fn write_forecasts(file: &Path, series: &[Named], tried: &[Tried]) -> anyhow::Re
 /// One line of the report.
 struct Line<'a> {
     series: &'a str,
-    horizon: PromDuration,
+    horizon: &'a str,
     model: &'static str,
     row: Row,
     fit: f64,
     predict: f64,
 }
 
-fn print(series: &[Named], tried: &[Tried], horizons: &[(PromDuration, usize)], format: Format) {
+fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: Format) {
     let mut lines = Vec::new();
     for (column, (horizon, _)) in horizons.iter().enumerate() {
         for (idx, named) in series.iter().enumerate() {
@@ -214,7 +212,7 @@ fn print(series: &[Named], tried: &[Tried], horizons: &[(PromDuration, usize)], 
 fn to_json(line: &Line) -> serde_json::Value {
     let Line { row, .. } = line;
     json!({
-        "series": line.series, "horizon": line.horizon.to_string(), "model": line.model,
+        "series": line.series, "horizon": line.horizon, "model": line.model,
         "origins": row.origins, "mase": row.ours.mase, "rel_mase": row.rel_mase, "sql": row.ours.sql,
         "rel_sql": row.rel_sql, "cov80": row.ours.cov80, "cov95": row.ours.cov95,
         "fit_seconds": line.fit, "predict_seconds": line.predict,
@@ -241,7 +239,7 @@ fn rows(lines: &[Line]) -> String {
         let Line { row, .. } = line;
         [
             line.series.to_owned(),
-            line.horizon.to_string(),
+            line.horizon.to_owned(),
             line.model.to_owned(),
             row.origins.to_string(),
             number(row.ours.mase),
@@ -258,7 +256,7 @@ fn rows(lines: &[Line]) -> String {
 }
 
 /// One line a horizon: geometric means over series of the figures relative to SeasonalNaive.
-fn totals(lines: &[Line], horizons: &[(PromDuration, usize)]) -> String {
+fn totals(lines: &[Line], horizons: &[(&str, usize)]) -> String {
     use Align::Right;
     let columns = [
         ("HORIZON", Right),
@@ -276,7 +274,7 @@ fn totals(lines: &[Line], horizons: &[(PromDuration, usize)]) -> String {
             .collect();
         let all = relative(&of_horizon)?;
         Some([
-            horizon.to_string(),
+            (*horizon).to_owned(),
             all.series.to_string(),
             number(all.rel_mase),
             number(all.rel_sql),

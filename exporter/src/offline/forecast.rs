@@ -22,14 +22,14 @@ const TABLE_ROWS: usize = 12;
 pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
     let step = Step::new(request.step.get())?;
     let series = input::read(&request.source, step, request.history.get())?;
-    let n_steps = step.count(request.horizon.get()).max(1);
+    let n_steps = step.count(request.horizon.length).max(1);
     for (idx, named) in series.iter().enumerate() {
         let settings = Settings {
             model: request.model.into(),
             seasons: (!request.season.is_empty())
                 .then(|| request.season.iter().map(|season| season.get()).collect()),
             bounds: forecast::Bounds::UNLIMITED,
-            max_horizon: request.horizon.get(),
+            max_horizon: request.horizon.length,
         };
         let fitted = match forecast::fit(&named.history, &settings) {
             Ok(fitted) => fitted,
@@ -115,6 +115,6 @@ fn plot(named: &Named, foreseen: &Foreseen, request: &Forecast) -> String {
     let before = named.history.step().get() * u32::try_from(shown.len()).unwrap_or(u32::MAX);
     plot.draw(
         &PromDuration::new(before).to_string(),
-        &request.horizon.to_string(),
+        &request.horizon.text,
     )
 }

@@ -9,6 +9,7 @@ mod check;
 mod crash;
 mod doors;
 mod faults;
+mod offline;
 mod reload;
 mod shutdown;
 mod stand_in;
