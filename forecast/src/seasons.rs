@@ -76,7 +76,8 @@ fn find(history: &History) -> Vec<usize> {
             found = vec![season];
         }
     }
-    // A multiple of another season that falls near the calendar looks like the calendar's, only less so.
+    // A multiple of another season that falls near the calendar looks like the calendar's, only less so. Near
+    // twice the other it may be a little less than twice: a period of 37 passes for one of 72.
     if let Some(other) = off_the_calendar(&scaled)
         && found.iter().all(|known| {
             5 * other <= 3 * *known && difference(&scaled, other) < difference(&scaled, *known)

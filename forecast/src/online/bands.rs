@@ -27,7 +27,7 @@ const MIN_ERRORS: usize = 8;
 const STEP: f32 = 0.02;
 
 /// The same where errors come seldom, at most.
-const MAX_STEP: f32 = 0.08;
+const MAX_STEP: f32 = 0.06;
 
 impl Bands {
     /// Learns from replayed errors of each knot, in units. They come from `n_steps` steps of history, of which
