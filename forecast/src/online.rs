@@ -85,6 +85,11 @@ impl Online {
         levels.map(|level| self.value(foreseen + bands::between(&offsets, level.level())))
     }
 
+    /// Bytes of memory that the model takes, on the heap too.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.engine.heap_size()
+    }
+
     fn all_quantiles(&self, ahead: usize) -> Quantiles {
         let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
         let (foreseen, offsets) = self.engine.foresee(ahead);

@@ -25,8 +25,11 @@ const MAX_SEASONS: usize = 4;
 /// Noise makes the two alike to within a few percent, and a random walk makes the longer lag the worse one.
 const DISTINCT: f64 = 0.85;
 
-/// Pairs that a difference is averaged over: good to about one percent.
-const MAX_PAIRS: usize = 8_192;
+/// Pairs that a difference is averaged over: good to about two percent.
+const MAX_PAIRS: usize = 4_096;
+
+/// The same while the best of many lags is looked for.
+const MAX_DRAFT_PAIRS: usize = 512;
 
 /// The longest stretch of history that is searched for seasons that no calendar knows.
 const MAX_SEARCHED: usize = 8_192;
@@ -76,7 +79,8 @@ fn find(history: &History) -> Vec<usize> {
             found = vec![season];
         }
     }
-    // A multiple of another season that falls near the calendar looks like the calendar's, only less so.
+    // A multiple of another season that falls near the calendar looks like the calendar's, only less so. Near
+    // twice the other it may be a little less than twice: a period of 37 passes for one of 72.
     if let Some(other) = off_the_calendar(&scaled)
         && found.iter().all(|known| {
             5 * other <= 3 * *known && difference(&scaled, other) < difference(&scaled, *known)
@@ -111,8 +115,12 @@ fn stands_out(scaled: &[f64], season: usize, shorter: Option<usize>) -> bool {
 
 /// How much values a lag apart differ, beyond a common shift; `None` where too few pairs are known.
 fn difference(scaled: &[f64], lag: usize) -> Option<f64> {
+    difference_of(scaled, lag, MAX_PAIRS)
+}
+
+fn difference_of(scaled: &[f64], lag: usize, max_pairs: usize) -> Option<f64> {
     let n_pairs = scaled.len().checked_sub(lag)?;
-    let stride = n_pairs.div_ceil(MAX_PAIRS).max(1);
+    let stride = n_pairs.div_ceil(max_pairs).max(1);
     let mut differences: Vec<f64> = (lag..scaled.len())
         .step_by(stride)
         .map(|idx| scaled[idx] - scaled[idx - lag])
@@ -144,7 +152,8 @@ fn off_the_calendar(scaled: &[f64]) -> Option<usize> {
     peaks.iter().rev().take(3).find_map(|peak| {
         let peak = usize::try_from(*peak).unwrap_or(usize::MAX);
         let around = (peak - peak / 4)..=(peak + peak / 4).min(recent.len() / 2);
-        let lags = around.filter_map(|lag| Some((lag, difference(recent, lag)?)));
+        let draft = |lag| Some((lag, difference_of(recent, lag, MAX_DRAFT_PAIRS)?));
+        let lags = around.filter_map(draft);
         let (season, _) = lags.min_by(|(_, one), (_, other)| one.total_cmp(other))?;
         (season >= 4 && stands_out(recent, season, None)).then_some(season)
     })

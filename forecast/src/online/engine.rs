@@ -87,6 +87,20 @@ impl Engine {
         self.pending.remember(&self.smoother, |idx| units.of(idx));
     }
 
+    /// Bytes of memory beside its own.
+    pub(crate) fn heap_size(&self) -> usize {
+        let seasons = &self.smoother.seasons;
+        let cells: usize = seasons
+            .iter()
+            .map(|season| size_of_val(season.cells()))
+            .sum();
+        size_of_val(seasons.as_slice())
+            + cells
+            + self.pending.heap_size()
+            + size_of_val(&*self.bands.offsets)
+            + size_of_val(&*self.recent.values)
+    }
+
     /// Whether the last sample was wild, and the next one decides what to make of it.
     #[inline]
     pub(crate) fn is_wild(&self) -> bool {

@@ -193,9 +193,8 @@ struct Replay {
 /// Trials of a knot that a loss is taken over, at most.
 const MAX_TRIALS: usize = 64;
 
-/// Of the nearest knots, which are judged at every step, every third trial is as good as all.
-const DENSE: usize = 4;
-const THIN: usize = 3;
+/// Errors of a knot that its quantiles are learned from, about; those between hardly differ.
+const MAX_ERRORS: usize = 600;
 
 impl Replay {
     fn new(start: &Start, parameters: Parameters, frame: Frame) -> Self {
@@ -209,13 +208,22 @@ impl Replay {
     /// Runs through the values after the start; NaN is a gap. The first of them only warm the model up.
     fn run(&mut self, values: &[f32]) {
         let warm = (values.len() / 8).min(144);
+        let strides: Vec<usize> = self
+            .engine
+            .pending
+            .knots()
+            .iter()
+            .map(|knot| knot.stride as usize)
+            .collect();
+        let thinned = |stride: usize| (values.len() / stride / MAX_ERRORS).max(1);
         for (idx, value) in values.iter().enumerate() {
             if value.is_nan() {
                 self.engine.skip(1);
                 continue;
             }
             self.engine.replay(*value, |knot, promise| {
-                if idx >= warm && (knot >= DENSE || idx % THIN == 0) {
+                let stride = strides[knot];
+                if idx >= warm && (idx / stride).is_multiple_of(thinned(stride)) {
                     self.trials[knot].push((promise, *value));
                 }
             });

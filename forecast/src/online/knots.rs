@@ -3,7 +3,7 @@
 use super::smoother::Smoother;
 
 /// A horizon, and how often a forecast for it is remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Knot {
     /// Steps ahead: `stride` times the number of places.
     pub(crate) ahead: u32,
@@ -11,14 +11,14 @@ pub(crate) struct Knot {
     pub(crate) stride: u32,
     /// The first of its places.
     from: u32,
+    /// What is left of a deviation so many steps later.
+    fading: f32,
 }
 
 /// Forecasts waiting for their outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pending {
     knots: Box<[Knot]>,
-    /// What is left of a deviation at each knot.
-    fading: Box<[f32]>,
     /// Steps seen so far.
     pub(crate) now: u32,
     places: Box<[Promise]>,
@@ -44,6 +44,9 @@ impl Promise {
 /// learn from.
 const PLACES: usize = 8;
 
+/// Forecasts for more than the next steps are remembered at every third step, or less often.
+const STRIDE: usize = 3;
+
 /// The knots up to a reach: each twice as far as the one before, then half, three quarters and all of the way.
 pub(crate) fn knots(reach: usize) -> Box<[Knot]> {
     let reach = reach.max(1);
@@ -57,13 +60,14 @@ pub(crate) fn knots(reach: usize) -> Box<[Knot]> {
     all.dedup();
     let mut from = 0;
     let knot = |ahead: usize| {
-        let stride = ahead.div_ceil(PLACES);
+        let stride = ahead.div_ceil(PLACES).max(ahead.min(STRIDE));
         let places = ahead.div_ceil(stride);
         let [stride, n] = [stride, places].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let knot = Knot {
             ahead: stride * n,
             stride,
             from,
+            fading: 0.0,
         };
         from += n;
         knot
@@ -85,13 +89,12 @@ impl Knot {
 
 impl Pending {
     /// Nothing remembered yet.
-    pub(crate) fn new(knots: Box<[Knot]>, memory: f32) -> Self {
+    pub(crate) fn new(mut knots: Box<[Knot]>, memory: f32) -> Self {
         let n: u32 = knots.iter().map(|knot| knot.ahead / knot.stride).sum();
+        for knot in &mut knots {
+            knot.fading = memory.powi(i32::try_from(knot.ahead).unwrap_or(i32::MAX));
+        }
         Self {
-            fading: knots
-                .iter()
-                .map(|knot| memory.powi(i32::try_from(knot.ahead).unwrap_or(i32::MAX)))
-                .collect(),
             places: vec![Promise::NONE; n as usize].into(),
             now: 0,
             knots,
@@ -101,6 +104,11 @@ impl Pending {
     /// The horizons, ascending.
     pub(crate) fn knots(&self) -> &[Knot] {
         &self.knots
+    }
+
+    /// Bytes of memory beside its own.
+    pub(crate) fn heap_size(&self) -> usize {
+        size_of_val(&*self.knots) + size_of_val(&*self.places)
     }
 
     /// Steps so far, and all that is remembered, in the order in which it is kept.
@@ -141,7 +149,7 @@ impl Pending {
         self.now = self.now.wrapping_add(1);
         for (idx, knot) in self.knots.iter().enumerate() {
             if let Some(place) = knot.place(self.now) {
-                let value = model.base(knot.ahead).0[0] + self.fading[idx] * model.deviation.0[0];
+                let value = model.base(knot.ahead).0[0] + knot.fading * model.deviation.0[0];
                 self.places[place] = Promise {
                     value,
                     unit: unit(idx),

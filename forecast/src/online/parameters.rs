@@ -69,10 +69,10 @@ impl Coordinate {
         Self::Level,
         Self::Memory,
         Self::Season,
+        Self::Kept,
         Self::Believed,
         Self::Gain,
         Self::Shift,
-        Self::Kept,
         Self::Slope,
         Self::Spread,
     ];
@@ -87,7 +87,7 @@ impl Coordinate {
             Self::Kept => [0.2, 0.4, 0.7, 1.0],
             Self::Believed => [0.0, 0.3, 0.6, 0.8],
             Self::Spread => [0.15, 0.3, 0.5, 0.8],
-            Self::Shift => [15.0, 30.0, 120.0, 400.0],
+            Self::Shift => [15.0, 30.0, 120.0, 240.0],
             Self::Slope => [0.0005, 0.002, 0.01, 0.04],
         };
         values.map(|value| self.with(of, value))
@@ -100,8 +100,10 @@ impl Coordinate {
             Self::Level => scaled(of.level).map(|v| v.min(0.6)),
             Self::Memory => scaled(1.0 - of.memory).map(|v| 1.0 - v),
             Self::Season => scaled(of.season.max(0.01)).map(|v| v.min(0.6)),
-            Self::Gain | Self::Believed | Self::Shift => return Some(self.wide(of, pace)),
-            Self::Kept | Self::Spread | Self::Slope => return None,
+            Self::Gain | Self::Kept | Self::Believed | Self::Shift => {
+                return Some(self.wide(of, pace));
+            }
+            Self::Spread | Self::Slope => return None,
         };
         Some(values.map(|value| self.with(of, value)))
     }

@@ -22,6 +22,8 @@ pub(crate) struct Smoother<const N: usize> {
     pub(crate) shift: Shift<N>,
     /// The horizon after which a slope has lost half its effect, in steps.
     pub(crate) patience: f32,
+    /// How much larger than usual the next surprise may be: one, and more after a gap.
+    pub(crate) slack: f32,
     /// Ascending by length; the first is the profile, the others correct it.
     pub(crate) seasons: Vec<Profile<N>>,
 }
@@ -116,7 +118,7 @@ impl<const N: usize> From<[Lanes<N>; N_RATES]> for Rates<N> {
 pub(crate) struct Shift<const N: usize> {
     /// The cumulative sum of deviations, in usual sizes; upwards positive.
     pub(crate) sum: Lanes<N>,
-    /// Deviations since the sum was last zero: their total and number.
+    /// Deviations since the sum was last zero, weighted by their evidence: their total and weight.
     pub(crate) total: Lanes<N>,
     pub(crate) n: Lanes<N>,
     /// Samples in a row that were wild on one side; negative below.
@@ -144,6 +146,10 @@ const SHIFT_SLACK: f32 = 1.0;
 /// Evidence of one sample is cut here, so that a single wild one proves nothing.
 const SHIFT_CLIP: f32 = 4.0;
 
+/// After more wild samples than this in a row, on one side, each counts more: that is no noise.
+const REPEATED: f32 = 2.5;
+const REPEATED_CLIP: f32 = 12.0;
+
 /// A surprise of more sizes than this is wild, and not believed until the next sample repeats it.
 const WILD: f32 = 4.0;
 
@@ -170,6 +176,7 @@ impl<const N: usize> Smoother<N> {
                 wild: zero,
             },
             patience,
+            slack: 1.0,
             seasons,
         }
     }
@@ -236,7 +243,11 @@ impl<const N: usize> Smoother<N> {
         self.slope = self.slope + self.rates.slope * learned;
         let foreseen = self.rates.memory * self.deviation;
         let surprise = off - foreseen;
-        self.deviation = foreseen + self.rates.gain * self.believable(surprise);
+        let one = Lanes::all(1.0);
+        // The longer nothing was seen, the more the first sample says.
+        let gain = one - (one - self.rates.gain) / Lanes::all(self.slack);
+        self.deviation = foreseen + gain * self.believable(surprise);
+        self.slack = 1.0;
         self.watch(off);
         self.size = followed(self.size, off, SIZE_RATE);
         self.surprise = followed(self.surprise, surprise, SURPRISE_RATE);
@@ -252,6 +263,8 @@ impl<const N: usize> Smoother<N> {
         let faded = Lanes(self.rates.memory.0.map(|memory| memory.powi(exponent)));
         self.deviation = self.deviation * faded;
         self.level = self.level + self.slope * Lanes::all(reach);
+        // What was not seen has wandered as a random walk does.
+        self.slack = self.slack.hypot((steps as f32 / WANDERS).sqrt());
         self.advance(steps);
     }
 
@@ -287,7 +300,7 @@ impl<const N: usize> Smoother<N> {
     /// The part of a surprise that may be true: a wild one counts little until its neighbour repeats it.
     #[inline]
     fn believable(&mut self, surprise: Lanes<N>) -> Lanes<N> {
-        let limit = Lanes::all(WILD) * self.surprise;
+        let limit = Lanes::all(WILD * self.slack) * self.surprise;
         let wild = surprise.abs().above(limit);
         let one = surprise.sign();
         let repeated = (self.shift.wild * one).above(Lanes::ZERO);
@@ -299,19 +312,24 @@ impl<const N: usize> Smoother<N> {
     /// Looks for a shift of the level, and follows it.
     #[inline]
     fn watch(&mut self, off: Lanes<N>) {
+        let zero = Lanes::ZERO;
+        let repeated = self.shift.wild.abs().above(Lanes::all(REPEATED));
+        let clip = repeated.pick(Lanes::all(REPEATED_CLIP), Lanes::all(SHIFT_CLIP));
         let Shift { sum, total, n, .. } = &mut self.shift;
-        let (zero, one) = (Lanes::ZERO, Lanes::all(1.0));
-        let evidence = (off / self.size).within(Lanes::all(SHIFT_CLIP));
+        let evidence = (off / self.size).within(clip);
         // A sum of nothing takes the side of the evidence; adding that decides nothing else.
         let side = (*sum * Lanes::all(LARGE) + evidence).sign();
         let grown = (*sum + evidence) * side - Lanes::all(SHIFT_SLACK);
         let goes_on = grown.above(zero);
-        let so_far = goes_on.pick(*total + off, zero);
-        let seen = goes_on.pick(n.max(zero) + one, zero);
+        let weight = evidence.abs();
+        let so_far = goes_on.pick(*total + off * weight, zero);
+        let seen = goes_on.pick(n.max(zero) + weight, zero);
         let enough = grown.above(self.rates.shift);
-        let by = enough.pick(so_far / seen.max(one), zero);
+        let by = enough.pick(so_far / seen.max(Lanes::all(MIN_SIZE)), zero);
         self.level = self.level + by;
-        self.deviation = self.deviation - by;
+        // Of the deviation there is left what the shift does not explain; it never turns into its opposite.
+        let left = self.deviation - by;
+        self.deviation = zero.above(left * self.deviation).pick(zero, left);
         let remains = goes_on.and_not(enough);
         *sum = remains.pick(grown * side, zero);
         *total = remains.pick(so_far, zero);
@@ -362,6 +380,9 @@ fn followed<const N: usize>(size: Lanes<N>, off: Lanes<N>, rate: f32) -> Lanes<N
     let next = size + Lanes::all(rate) * (counted * Lanes::all(TO_SIGMA) - size);
     next.max(Lanes::all(MIN_SIZE))
 }
+
+/// After a gap of so many steps, a deviation is half again as uncertain as the usual surprise.
+const WANDERS: f32 = 12.0;
 
 /// Makes any sum outweigh any evidence.
 const LARGE: f32 = 1e12;

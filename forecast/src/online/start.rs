@@ -58,11 +58,14 @@ impl Start {
             .map(|(idx, value)| value - slope * (idx as f32 - middle))
             .collect();
         let mut sloping = outline(&flat, seasons);
+        let mut steady = outline(read, seasons);
+        // A week's growth is no part of what repeats every week.
+        steady.corrections.clone_from(&sloping.corrections);
         sloping.slope = slope;
         sloping.level += slope * middle;
         Self {
             n,
-            steady: outline(read, seasons),
+            steady,
             sloping,
             patience: Smoother::<1>::patience_for(reach),
         }
@@ -150,7 +153,7 @@ fn outline(values: &[f32], seasons: &[usize]) -> Outline {
 }
 
 /// Cells on each side that a longer season's cell is averaged with: a week says everything only once.
-const SMOOTH_CORRECTION: usize = 4;
+const SMOOTH_CORRECTION: usize = 2;
 
 /// The trimmed mean of each cell of a season; zero where nothing is known.
 fn shape(values: &[f32], length: usize, grain: usize) -> Shape {

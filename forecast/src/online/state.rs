@@ -160,6 +160,7 @@ fn write_smoother(smoother: &Smoother<1>, to: &mut Writer) {
     for Lanes([number]) in smoother.rates.all().into_iter().chain(smoother.numbers()) {
         to.f32(number);
     }
+    to.f32(smoother.slack);
     to.u8(u8::try_from(smoother.seasons.len()).unwrap_or(u8::MAX));
     for season in &smoother.seasons {
         for steps in season.shape() {
@@ -193,6 +194,8 @@ fn read_smoother(from: &mut Reader<'_>, reach: usize) -> Result<Smoother<1>, Sta
         n: next()?,
         wild: next()?,
     };
+    let slack = from.finite()?;
+    check(slack >= 1.0, "a gap of less than nothing")?;
     let n_seasons = from.u8()?;
     let seasons = (0..n_seasons).map(|_| read_profile(from));
     Ok(Smoother {
@@ -204,6 +207,7 @@ fn read_smoother(from: &mut Reader<'_>, reach: usize) -> Result<Smoother<1>, Sta
         surprise,
         shift,
         seasons: seasons.collect::<Result<_, _>>()?,
+        slack,
         patience: Smoother::<1>::patience_for(reach),
     })
 }
