@@ -3,6 +3,7 @@
 use crate::{
     cli::{Actions, ActionsCommand},
     redact::redacted,
+    say::say,
     table::{Align, table},
 };
 use anyhow::{Context as _, bail};
@@ -25,7 +26,7 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
         http,
     };
     match request.command {
-        ActionsCommand::List => print!("{}", list(&api.get("api/v1/actions").await?)),
+        ActionsCommand::List => say(&list(&api.get("api/v1/actions").await?)),
         ActionsCommand::Approve { id } => api.decide(&id, "approve", json!({})).await?,
         ActionsCommand::Reject { id, reason } => {
             api.decide(&id, "reject", json!({ "reason": reason }))
@@ -50,7 +51,11 @@ impl Api {
     async fn decide(&self, id: &str, decision: &str, body: Value) -> anyhow::Result<()> {
         let url = self.url(&format!("api/v1/actions/{id}/{decision}"));
         let action = self.ask(self.http.post(url).json(&body)).await?;
-        println!("{} is now {}", text(&action, "id"), text(&action, "state"));
+        say(&format!(
+            "{} is now {}\n",
+            text(&action, "id"),
+            text(&action, "state")
+        ));
         Ok(())
     }
 

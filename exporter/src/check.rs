@@ -3,6 +3,7 @@
 use crate::{
     cli::Check,
     config::{Config, parse_rule_files},
+    say::say,
 };
 use std::{path::Path, process::ExitCode};
 use yaml::Problems;
@@ -46,10 +47,10 @@ fn config(file: &Path) -> Result<String, Problems> {
 }
 
 fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
-    println!("Checking {}", file.display());
+    say(&format!("Checking {}\n", file.display()));
     match outcome {
         Ok(found) => {
-            println!("  SUCCESS: {found}");
+            say(&format!("  SUCCESS: {found}\n"));
             true
         }
         Err(problems) => {

@@ -9,7 +9,7 @@ use url::Url;
 
 /// Foreshadow adds the future to Prometheus.
 #[derive(Debug, Parser)]
-#[command(name = "foreshadow", version, about, max_term_width = 100)]
+#[command(name = "foreshadow", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -61,7 +61,10 @@ impl FromStr for Written {
 
     fn from_str(text: &str) -> Result<Self, DurationError> {
         let length = text.parse::<PromDuration>()?.get();
-        Ok(Self { text: text.to_owned(), length })
+        Ok(Self {
+            text: text.to_owned(),
+            length,
+        })
     }
 }
 

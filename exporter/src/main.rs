@@ -16,6 +16,7 @@ mod offline;
 mod redact;
 mod report;
 mod rotating;
+mod say;
 mod serve;
 mod table;
 

@@ -3,6 +3,7 @@
 use super::{input, input::Named, plot::number};
 use crate::{
     cli::{Backtest, Format, Written},
+    say::say,
     table::{Align, table},
 };
 use anyhow::{Context as _, ensure};
@@ -69,7 +70,9 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
 /// What is reported beside the name of each: how many steps it has.
 fn horizons(whole: &Written, step: Step) -> Vec<(&str, usize)> {
     let short = Some(SHORT_HORIZON).filter(|(_, short)| *short < whole.length);
-    let all = short.into_iter().chain([(whole.text.as_str(), whole.length)]);
+    let all = short
+        .into_iter()
+        .chain([(whole.text.as_str(), whole.length)]);
     all.map(|(name, ahead)| (name, step.count(ahead))).collect()
 }
 
@@ -195,7 +198,7 @@ fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: 
             let series = named.name.as_str();
             lines.push(Line {
                 series,
-                horizon: *horizon,
+                horizon,
                 model: first.model,
                 row,
                 fit,
@@ -204,8 +207,12 @@ fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: 
         }
     }
     match format {
-        Format::Json => lines.iter().for_each(|line| println!("{}", to_json(line))),
-        Format::Table | Format::Plot => print!("{}\n{}", rows(&lines), totals(&lines, horizons)),
+        Format::Json => lines
+            .iter()
+            .for_each(|line| say(&format!("{}\n", to_json(line)))),
+        Format::Table | Format::Plot => {
+            say(&format!("{}\n{}", rows(&lines), totals(&lines, horizons)));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     cli::{Forecast, Format},
+    say::say,
     table::{Align, table},
 };
 use forecast::{Fitted, Settings};
@@ -43,16 +44,11 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
             Format::Json => print_json(named, fitted.model(), &foreseen),
             Format::Table | Format::Plot => {
                 let gap = if idx == 0 { "" } else { "\n" };
-                println!("{gap}{} ({})", named.name, fitted.model());
-                let draw = request.format == Format::Plot;
-                print!(
-                    "{}",
-                    if draw {
-                        plot(named, &foreseen, request)
-                    } else {
-                        rows(&foreseen)
-                    }
-                );
+                let body = match request.format {
+                    Format::Plot => plot(named, &foreseen, request),
+                    Format::Table | Format::Json => rows(&foreseen),
+                };
+                say(&format!("{gap}{} ({})\n{body}", named.name, fitted.model()));
             }
         }
     }
@@ -77,13 +73,11 @@ fn print_json(named: &Named, model: &str, foreseen: &Foreseen) {
         .map(|(at, _)| at.as_millis() / 1_000)
         .collect();
     let origin = named.stamp(named.history.end()).as_millis() / 1_000;
-    println!(
-        "{}",
-        json!({
-            "series": named.name, "model": model, "origin": origin, "levels": LEVELS,
-            "timestamps": times, "values": values,
-        })
-    );
+    let line = json!({
+        "series": named.name, "model": model, "origin": origin, "levels": LEVELS,
+        "timestamps": times, "values": values,
+    });
+    say(&format!("{line}\n"));
 }
 
 fn rows(foreseen: &Foreseen) -> String {

@@ -16,7 +16,9 @@ fn foreshadow(dir: &Path, args: &[&str]) -> Output {
 
 fn lines(text: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Five days of two series at five minutes: a daily wave with a ripple, and one that has gaps too.
@@ -26,7 +28,11 @@ fn two_series(dir: &Path) {
         let phase = f64::from(step) / 288.0 * std::f64::consts::TAU;
         let ripple = f64::from(step * 7919 % 101) / 20.0;
         let value = 100.0 + 40.0 * phase.sin() + ripple;
-        let gappy = if step % 17 == 0 { String::new() } else { (value * 2.0).to_string() };
+        let gappy = if step % 17 == 0 {
+            String::new()
+        } else {
+            (value * 2.0).to_string()
+        };
         writeln!(csv, "{},{value},{gappy}", 1_704_067_200 + step * 300).unwrap();
     }
     fs::create_dir_all(dir.join("set")).unwrap();
@@ -37,65 +43,130 @@ fn two_series(dir: &Path) {
 fn a_backtest_tells_scores_and_writes_what_was_foreseen() {
     let dir = tempfile::tempdir().unwrap();
     two_series(dir.path());
-    let args = ["backtest", "--csv", ".", "--origins", "2", "--stride", "5h", "--horizon", "3h"];
+    let args = [
+        "backtest",
+        "--csv",
+        ".",
+        "--origins",
+        "2",
+        "--stride",
+        "5h",
+        "--horizon",
+        "3h",
+    ];
     let more = ["--forecasts", "out.jsonl", "--format", "json"];
     let output = foreshadow(dir.path(), &[&args[..], &more].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 
     let scores = lines(&output.stdout);
-    let told: Vec<_> = scores.iter().map(|s| (s["series"].as_str(), s["horizon"].as_str())).collect();
+    let told: Vec<_> = scores
+        .iter()
+        .map(|s| (s["series"].as_str(), s["horizon"].as_str()))
+        .collect();
     let (gappy, steady) = (Some("set/waves:gappy"), Some("set/waves:steady"));
     assert_eq!(
         told,
-        [(steady, Some("1h")), (gappy, Some("1h")), (steady, Some("3h")), (gappy, Some("3h"))]
+        [
+            (steady, Some("1h")),
+            (gappy, Some("1h")),
+            (steady, Some("3h")),
+            (gappy, Some("3h"))
+        ]
     );
     for score in &scores {
-        assert_eq!((score["model"].as_str(), score["origins"].as_u64()), (Some("online"), Some(2)));
-        assert!(score["rel_sql"].as_f64().unwrap() < 1.0, "no better than naive: {score}");
-        assert!((0.0..=1.0).contains(&score["cov80"].as_f64().unwrap()), "{score}");
+        assert_eq!(
+            (score["model"].as_str(), score["origins"].as_u64()),
+            (Some("online"), Some(2))
+        );
+        assert!(
+            score["rel_sql"].as_f64().unwrap() < 1.0,
+            "no better than naive: {score}"
+        );
+        assert!(
+            (0.0..=1.0).contains(&score["cov80"].as_f64().unwrap()),
+            "{score}"
+        );
     }
 
-    let forecasts = lines(&fs::read(dir.path().join("out.jsonl")).unwrap());
+    check_forecasts(&lines(&fs::read(dir.path().join("out.jsonl")).unwrap()));
+}
+
+/// Two windows of two series, each with 36 steps of 11 levels in order.
+fn check_forecasts(forecasts: &[Value]) {
     assert_eq!(forecasts.len(), 4);
-    for forecast in &forecasts {
+    for forecast in forecasts {
         assert_eq!(forecast["values"].as_array().unwrap().len(), 36);
         for values in forecast["values"].as_array().unwrap() {
-            let values: Vec<f64> =
-                values.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+            let values: Vec<f64> = values
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap())
+                .collect();
             assert!(values.len() == 11 && values.is_sorted(), "{values:?}");
         }
     }
     // The last window ends with the series: its origin lies 36 steps before the last sample.
     let last = 1_704_067_200 + (5 * 288 - 1 - 36) * 300;
-    assert!(forecasts.iter().any(|f| f["series"] == "set/waves:steady" && f["origin"] == last));
+    assert!(
+        forecasts
+            .iter()
+            .any(|f| f["series"] == "set/waves:steady" && f["origin"] == last)
+    );
 }
 
 #[test]
 fn a_table_ends_with_one_line_for_each_horizon() {
     let dir = tempfile::tempdir().unwrap();
     two_series(dir.path());
-    let output = foreshadow(dir.path(), &["backtest", "--csv", "set/waves.csv", "--origins", "1"]);
+    let output = foreshadow(
+        dir.path(),
+        &["backtest", "--csv", "set/waves.csv", "--origins", "1"],
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     let last: Vec<_> = text.lines().rev().take(3).map(str::trim_start).collect();
     assert!(last[2].starts_with("HORIZON  SERIES  REL MASE"), "{text}");
-    assert!(last[1].starts_with("1h") && last[0].starts_with("24h"), "{text}");
+    assert!(
+        last[1].starts_with("1h") && last[0].starts_with("24h"),
+        "{text}"
+    );
 }
 
 #[test]
 fn what_cannot_be_tested_is_said_in_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("short.csv"), "timestamp,value\n60,1\n120,2\n").unwrap();
+    fs::write(
+        dir.path().join("short.csv"),
+        "timestamp,value\n60,1\n120,2\n",
+    )
+    .unwrap();
     fs::write(dir.path().join("bad.csv"), "timestamp,value\nnoon,1\n").unwrap();
     for (args, words) in [
-        (&["backtest", "--csv", "short.csv"][..], "no series is long enough"),
-        (&["backtest", "--csv", "bad.csv"], "neither RFC 3339 nor seconds"),
+        (
+            &["backtest", "--csv", "short.csv"][..],
+            "no series is long enough",
+        ),
+        (
+            &["backtest", "--csv", "bad.csv"],
+            "neither RFC 3339 nor seconds",
+        ),
         (&["backtest", "--csv", "missing.csv"], "reading missing.csv"),
-        (&["backtest", "--csv", "short.csv", "--step", "0s"], "step must be at least 1ms"),
+        (
+            &["backtest", "--csv", "short.csv", "--step", "0s"],
+            "step must be at least 1ms",
+        ),
         (&["backtest"], "--csv"),
     ] {
         let output = foreshadow(dir.path(), args);
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && said.contains(words), "{args:?}: {said}");
+        assert!(
+            !output.status.success() && said.contains(words),
+            "{args:?}: {said}"
+        );
     }
 }
 
@@ -104,14 +175,28 @@ async fn a_query_is_forecast_from_the_real_prometheus() {
     let dir = tempfile::tempdir().unwrap();
     let prometheus = prometheus_with_past(dir.path()).await;
     let url = prometheus.url().as_str();
-    let args = ["forecast", "--prometheus.url", url, "--query", "load", "--step", "1m"];
+    let args = [
+        "forecast",
+        "--prometheus.url",
+        url,
+        "--query",
+        "load",
+        "--step",
+        "1m",
+    ];
     let more = ["--horizon", "2h", "--history", "2d"];
-    let json = foreshadow(dir.path(), &[&args[..], &more, &["--format", "json"]].concat());
+    let json = foreshadow(
+        dir.path(),
+        &[&args[..], &more, &["--format", "json"]].concat(),
+    );
     let told = lines(&json.stdout);
     assert_eq!(told[0]["series"], "load{service=\"checkout\"}");
     assert_eq!(told[0]["values"].as_array().unwrap().len(), 120);
 
     let plot = foreshadow(dir.path(), &[&args[..], &more].concat());
     let plot = String::from_utf8(plot.stdout).unwrap();
-    assert!(plot.contains('•') && plot.contains('━') && plot.contains("now"), "{plot}");
+    assert!(
+        plot.contains('•') && plot.contains('━') && plot.contains("now"),
+        "{plot}"
+    );
 }

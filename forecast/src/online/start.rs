@@ -61,6 +61,9 @@ impl Start {
         let mut steady = outline(read, seasons);
         // A week's growth is no part of what repeats every week.
         steady.corrections.clone_from(&sloping.corrections);
+        if let Some(season) = seasons.first() {
+            steady.level += steady.lately(read, *season);
+        }
         sloping.slope = slope;
         sloping.level += slope * middle;
         Self {
@@ -99,7 +102,24 @@ impl Start {
     }
 }
 
+impl Outline {
+    /// How far the last `n` values stand off, as a rule. The replay begins behind them: a level from the middle of
+    /// a week would teach the cells that come first an error that nothing unteaches before their turn comes again.
+    fn lately(&self, values: &[f32], n: usize) -> f32 {
+        let shapes = || self.profile.iter().chain(&self.corrections);
+        let expected = |at: usize| self.level + shapes().map(|shape| shape.at(at)).sum::<f32>();
+        let first = values.len().saturating_sub(n);
+        let off = (first..values.len()).map(|at| values[at] - expected(at));
+        median(&mut off.filter(|off| !off.is_nan()).collect::<Vec<_>>())
+    }
+}
+
 impl Shape {
+    /// The cell of a step, counted from the first value read.
+    fn at(&self, step: usize) -> f32 {
+        self.cells[step % self.length / self.grain]
+    }
+
     fn profile<const N: usize>(&self, phase: usize, cells: Box<[Lanes<N>]>) -> Profile<N> {
         let [length, grain, phase] = [self.length, self.grain, phase % self.length]
             .map(|steps| u32::try_from(steps).unwrap_or(u32::MAX));
@@ -133,7 +153,7 @@ fn outline(values: &[f32], seasons: &[usize]) -> Outline {
             shape.cells = smoothed(&shape.cells, SMOOTH_CORRECTION);
         }
         for (at, value) in rest.iter_mut().enumerate() {
-            *value -= shape.cells[at % season / shape.grain];
+            *value -= shape.at(at);
         }
         shapes.push(shape);
     }
@@ -195,14 +215,27 @@ fn smoothed(cells: &[f32], beside: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The usual change a step, from the changes across one season.
+/// The usual change a step, from the changes across one season. Most days are followed by one like them, and a few,
+/// before a weekend and after it, by quite another: their changes would pull a median off, so the crowd is asked.
 fn slope(values: &[f32], season: usize) -> f32 {
     let pairs = values.iter().zip(values.iter().skip(season));
-    let mut changes: Vec<f32> = pairs
-        .map(|(before, after)| after - before)
-        .filter(|change| !change.is_nan())
-        .collect();
-    median(&mut changes) / season as f32
+    let changes = pairs.map(|(before, after)| after - before);
+    crowd(changes.filter(|change| !change.is_nan()).collect()) / season as f32
+}
+
+/// The mean where values crowd most: of the shortest interval that holds half of them, and again half of those (the
+/// half-sample mode of Robertson and Cryer 1974, stopped early). Zero of none.
+fn crowd(mut values: Vec<f32>) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    let mut kept = &values[..];
+    for _ in 0..2 {
+        let half = kept.len().div_ceil(2);
+        let widths = kept.windows(half.max(1)).map(|w| w[w.len() - 1] - w[0]);
+        let narrowest = widths.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        let first = narrowest.map_or(0, |(first, _)| first);
+        kept = &kept[first..first + half];
+    }
+    kept.iter().sum::<f32>() / kept.len().max(1) as f32
 }
 
 /// The middle value; zero of none.
@@ -212,4 +245,39 @@ fn median(values: &mut [f32]) -> f32 {
         return 0.0;
     }
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A week by the hour that grows by 0.1 a day, with weekends far below, from any day of the week on.
+    fn week(first_day: usize) -> Vec<f32> {
+        let value = |hour: usize| {
+            let day = (first_day + hour / 24) % 7;
+            let weekend = if day >= 5 { -3.0 } else { 0.0 };
+            let ripple = (hour * 7_919 % 101) as f32 / 1_000.0;
+            (hour as f32 / 24.0 * std::f32::consts::TAU).sin()
+                + weekend
+                + ripple
+                + hour as f32 * 0.1 / 24.0
+        };
+        (0..7 * 24).map(value).collect()
+    }
+
+    #[test]
+    fn growth_is_told_from_weekends_whatever_day_comes_first() {
+        for first_day in 0..7 {
+            let a_day = slope(&week(first_day), 24) * 24.0;
+            assert!((a_day - 0.1).abs() < 0.04, "from day {first_day}: {a_day}");
+        }
+    }
+
+    #[test]
+    fn the_crowd_is_where_most_values_are() {
+        assert!((crowd(vec![-9.0, 1.0, 1.1, 1.2, 1.3, 8.0, 9.0]) - 1.15).abs() < 0.11);
+        assert!(
+            crowd(vec![]).abs() < f32::EPSILON && (crowd(vec![2.0]) - 2.0).abs() < f32::EPSILON
+        );
+    }
 }

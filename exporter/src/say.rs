@@ -1,0 +1,15 @@
+//! Output for people and pipes.
+
+use std::io::Write as _;
+
+/// Writes to standard output. A reader that went away, as `head` does, ends the program: nobody listens any more.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        std::process::exit(1);
+    }
+}
