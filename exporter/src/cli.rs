@@ -2,7 +2,7 @@
 
 use crate::logs::{LogFormat, LogLevel};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use forecast::ModelKind;
+use forecast::{Bounds, ModelKind, Settings};
 use series::{DurationError, PromDuration};
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use url::Url;
@@ -68,7 +68,16 @@ impl FromStr for Written {
     }
 }
 
-/// How output is written.
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Aligned columns
+    Table,
+    /// One object a line
+    Json,
+}
+
+/// How a forecast is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Aligned columns
@@ -103,14 +112,43 @@ impl From<Model> for ModelKind {
     }
 }
 
-/// A rolling-origin test.
+/// Which series are forecast, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Backtest {
+pub(crate) struct Subject {
     #[command(flatten)]
     pub(crate) source: Source,
     /// Time from sample to sample
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub(crate) step: PromDuration,
+    /// The most history that a model sees
+    #[arg(long, value_name = "DURATION", default_value = "14d")]
+    pub(crate) history: PromDuration,
+    /// Season lengths [default: found in the history]
+    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
+    season: Vec<PromDuration>,
+    /// The model
+    #[arg(long, value_enum, default_value = "online")]
+    model: Model,
+}
+
+impl Subject {
+    /// How a series is to be forecast that cannot leave some bounds.
+    pub(crate) fn settings(&self, bounds: Bounds, horizon: &Written) -> Settings {
+        let seasons = self.season.iter().map(|season| season.get()).collect();
+        Settings {
+            model: self.model.into(),
+            seasons: Some(seasons).filter(|seasons: &Vec<Duration>| !seasons.is_empty()),
+            bounds,
+            max_horizon: horizon.length,
+        }
+    }
+}
+
+/// A rolling-origin test.
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
     /// How far ahead each window reaches
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub(crate) horizon: Written,
@@ -120,43 +158,22 @@ pub(crate) struct Backtest {
     /// Time from one origin to the next
     #[arg(long, value_name = "DURATION", default_value = "20h50m")]
     pub(crate) stride: PromDuration,
-    /// The most history that a window sees
-    #[arg(long, value_name = "DURATION", default_value = "14d")]
-    pub(crate) history: PromDuration,
-    /// Season lengths [default: found in the history]
-    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
-    pub(crate) season: Vec<PromDuration>,
-    /// The model
-    #[arg(long, value_enum, default_value = "online")]
-    pub(crate) model: Model,
     /// Write every forecast to a file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) forecasts: Option<PathBuf>,
     /// How the report is written
     #[arg(long, value_enum, default_value = "table")]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
 }
 
 /// A forecast from now on.
 #[derive(Debug, Args)]
 pub(crate) struct Forecast {
     #[command(flatten)]
-    pub(crate) source: Source,
-    /// Time from sample to sample
-    #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub(crate) step: PromDuration,
+    pub(crate) subject: Subject,
     /// How far ahead
     #[arg(long, value_name = "DURATION", default_value = "6h")]
     pub(crate) horizon: Written,
-    /// How much is read with `--query`
-    #[arg(long, value_name = "DURATION", default_value = "14d")]
-    pub(crate) history: PromDuration,
-    /// Season lengths [default: found in the history]
-    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
-    pub(crate) season: Vec<PromDuration>,
-    /// The model
-    #[arg(long, value_enum, default_value = "online")]
-    pub(crate) model: Model,
     /// How it is written
     #[arg(long, value_enum, default_value = "plot")]
     pub(crate) format: Format,

@@ -2,14 +2,13 @@
 
 use super::{input, input::Named, plot::number};
 use crate::{
-    cli::{Backtest, Format, Written},
+    cli::{Backtest, ReportFormat, Written},
     say::say,
     table::{Align, table},
 };
 use anyhow::{Context as _, ensure};
-use forecast::{
-    Settings,
-    backtest::{Forecast, LEVELS, Protocol, Row, Score, Window, relative, summarise, windows},
+use forecast::backtest::{
+    Forecast, LEVELS, Protocol, Row, Score, Window, relative, summarise, windows,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
@@ -41,19 +40,19 @@ struct Tried {
 
 /// Forecasts every window of every series, in parallel over the cores, and prints how they turned out.
 pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
-    let step = Step::new(request.step.get())?;
+    let step = Step::new(request.subject.step.get())?;
     let horizon = step.count(request.horizon.length);
     ensure!(horizon > 0, "the horizon must be longer than 0s");
     let protocol = Protocol {
         horizon,
         origins: request.origins,
         stride: step.count(request.stride.get()),
-        history: step.count(request.history.get()),
+        history: step.count(request.subject.history.get()),
         season: step.count(NAIVE_SEASON).max(2),
     };
     let stretch = request.stride.get() * u32::try_from(request.origins).unwrap_or(u32::MAX);
-    let reach = request.history.get() + request.horizon.length + stretch;
-    let series = input::read(&request.source, step, reach)?;
+    let reach = request.subject.history.get() + request.horizon.length + stretch;
+    let series = input::read(&request.subject.source, step, reach)?;
     let horizons = horizons(&request.horizon, step);
     let tried = try_all(&series, protocol, request, &horizons);
     ensure!(
@@ -119,13 +118,7 @@ fn try_one(
     request: &Backtest,
     horizons: &[(&str, usize)],
 ) -> Result<Tried, forecast::FitError> {
-    let settings = Settings {
-        model: request.model.into(),
-        seasons: (!request.season.is_empty())
-            .then(|| request.season.iter().map(|season| season.get()).collect()),
-        bounds: window.bounds(),
-        max_horizon: request.horizon.length,
-    };
+    let settings = request.subject.settings(window.bounds(), &request.horizon);
     let begun = Instant::now();
     let fitted = forecast::fit(&window.history, &settings)?;
     let fit = begun.elapsed();
@@ -178,7 +171,7 @@ struct Line<'a> {
     predict: f64,
 }
 
-fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: Format) {
+fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: ReportFormat) {
     let mut lines = Vec::new();
     for (column, (horizon, _)) in horizons.iter().enumerate() {
         for (idx, named) in series.iter().enumerate() {
@@ -207,10 +200,10 @@ fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: 
         }
     }
     match format {
-        Format::Json => lines
+        ReportFormat::Json => lines
             .iter()
             .for_each(|line| say(&format!("{}\n", to_json(line)))),
-        Format::Table | Format::Plot => {
+        ReportFormat::Table => {
             say(&format!("{}\n{}", rows(&lines), totals(&lines, horizons)));
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     say::say,
     table::{Align, table},
 };
-use forecast::{Fitted, Settings};
+use forecast::{Bounds, Fitted};
 use serde_json::json;
 use series::{PromDuration, Quantile, Step, Timestamp};
 
@@ -21,17 +21,13 @@ const TABLE_ROWS: usize = 12;
 
 /// Forecasts every series and prints what is foreseen; a series without enough history says so.
 pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
-    let step = Step::new(request.step.get())?;
-    let series = input::read(&request.source, step, request.history.get())?;
+    let step = Step::new(request.subject.step.get())?;
+    let series = input::read(&request.subject.source, step, request.subject.history.get())?;
     let n_steps = step.count(request.horizon.length).max(1);
     for (idx, named) in series.iter().enumerate() {
-        let settings = Settings {
-            model: request.model.into(),
-            seasons: (!request.season.is_empty())
-                .then(|| request.season.iter().map(|season| season.get()).collect()),
-            bounds: forecast::Bounds::UNLIMITED,
-            max_horizon: request.horizon.length,
-        };
+        let settings = request
+            .subject
+            .settings(Bounds::UNLIMITED, &request.horizon);
         let fitted = match forecast::fit(&named.history, &settings) {
             Ok(fitted) => fitted,
             Err(error) => {
@@ -107,8 +103,10 @@ fn plot(named: &Named, foreseen: &Foreseen, request: &Forecast) -> String {
         foreseen: foreseen.iter().map(|(_, values)| *values).collect(),
     };
     let before = named.history.step().get() * u32::try_from(shown.len()).unwrap_or(u32::MAX);
-    plot.draw(
-        &PromDuration::new(before).to_string(),
-        &request.horizon.text,
-    )
+    let after = request.horizon.text.as_str();
+    if before == request.horizon.length {
+        plot.draw(after, after)
+    } else {
+        plot.draw(&PromDuration::new(before).to_string(), after)
+    }
 }

@@ -21,19 +21,28 @@ fn lines(text: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-/// Five days of two series at five minutes: a daily wave with a ripple, and one that has gaps too.
+/// The first timestamp of the files, and how many there are.
+const BEGIN: i64 = 1_704_067_200;
+const N_STEPS: i64 = 8 * 288;
+
+/// Eight days of two series at five minutes: a noisy daily wave, and the same with gaps at twice the height.
 fn two_series(dir: &Path) {
     let mut csv = String::from("timestamp,steady,gappy\n");
-    for step in 0..5 * 288 {
-        let phase = f64::from(step) / 288.0 * std::f64::consts::TAU;
-        let ripple = f64::from(step * 7919 % 101) / 20.0;
-        let value = 100.0 + 40.0 * phase.sin() + ripple;
+    let mut random = 1_u64;
+    for step in 0..N_STEPS {
+        // Constants of Knuth's MMIX generator; the upper half is random enough.
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let noise = (random >> 32) as f64 / f64::from(u32::MAX) - 0.5;
+        let phase = step as f64 / 288.0 * std::f64::consts::TAU;
+        let value = 100.0 + 40.0 * phase.sin() + 10.0 * noise;
         let gappy = if step % 17 == 0 {
             String::new()
         } else {
             (value * 2.0).to_string()
         };
-        writeln!(csv, "{},{value},{gappy}", 1_704_067_200 + step * 300).unwrap();
+        writeln!(csv, "{},{value},{gappy}", BEGIN + step * 300).unwrap();
     }
     fs::create_dir_all(dir.join("set")).unwrap();
     fs::write(dir.join("set/waves.csv"), csv).unwrap();
@@ -111,7 +120,7 @@ fn check_forecasts(forecasts: &[Value]) {
         }
     }
     // The last window ends with the series: its origin lies 36 steps before the last sample.
-    let last = 1_704_067_200 + (5 * 288 - 1 - 36) * 300;
+    let last = BEGIN + (N_STEPS - 1 - 36) * 300;
     assert!(
         forecasts
             .iter()
