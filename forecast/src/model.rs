@@ -147,6 +147,16 @@ pub enum FitError {
         /// How many it takes.
         need: usize,
     },
+    /// Enough samples, but too far apart on the grid for their step: hardly a forecast could be tried on them.
+    #[error(
+        "not enough history: only {got} forecasts could be replayed, need at least {need}; is the step right?"
+    )]
+    TooFewReplays {
+        /// Forecasts one step ahead whose outcome is known.
+        got: usize,
+        /// How many it takes.
+        need: usize,
+    },
     /// The decomposition refused the history.
     #[error("cannot decompose the history: {0}")]
     Decomposition(String),

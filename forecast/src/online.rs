@@ -47,13 +47,16 @@ pub struct Online {
 }
 
 /// Fewer samples than these say nothing about a spread.
-const MIN_SAMPLES: usize = 10;
+const MIN_SAMPLES: usize = 32;
+
+/// Fewer replayed errors than these say nothing about its quantiles; a band without them would be a guess.
+const MIN_REPLAYS: usize = 16;
 
 /// A series that has moved this many spreads away, and stays, gets a wider scale.
 const FAR: f32 = 1_000.0;
 
 impl Online {
-    /// Fits a history of at least ten samples.
+    /// Fits a history of at least 32 samples, of which enough must be neighbours on the grid.
     pub fn fit(history: &History, settings: &Settings) -> Result<Self, FitError> {
         let (values, got) = (history.values(), history.n_finite());
         if got < MIN_SAMPLES {
@@ -65,6 +68,10 @@ impl Online {
         let step = history.step();
         let frame = Frame::of(history, settings.reach(step));
         let fit = fit::fit(history, settings.seasons.as_deref(), frame);
+        if fit.n_replays < MIN_REPLAYS {
+            let (got, need) = (fit.n_replays, MIN_REPLAYS);
+            return Err(FitError::TooFewReplays { got, need });
+        }
         Ok(Self {
             made_for: state::fingerprint(settings, step),
             step,

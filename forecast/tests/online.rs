@@ -434,3 +434,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whatever_the_length_of_a_noisy_history_there_is_a_band_or_no_forecast() {
+    for n in [
+        1, 10, 31, 32, 60, 287, 575, 576, 577, 864, 2_016, 4_032, 4_033,
+    ] {
+        let history = History::from_samples(&samples(0..n, requests(3)), step()).unwrap();
+        match fit(&history, &settings()) {
+            Ok(model) => {
+                for ahead in [0, 11, 287] {
+                    let [low, high] = [0.05, 0.95].map(|level| quantile(&*model, n + ahead, level));
+                    assert!(low < high, "{n} samples, {ahead} ahead: {low} to {high}");
+                }
+            }
+            Err(error) => {
+                let sentence = error.to_string();
+                assert!(
+                    n < 60 && sentence.contains("not enough history"),
+                    "{n}: {sentence}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_far_finer_than_the_samples_is_told_and_not_forecast() {
+    let sparse: Vec<Sample> = samples(0..2_000, requests(3))
+        .into_iter()
+        .step_by(5)
+        .collect();
+    let history = History::from_samples(&sparse, step()).unwrap();
+    let error = fit(&history, &settings()).err().unwrap().to_string();
+    assert!(error.contains("is the step right?"), "{error}");
+}

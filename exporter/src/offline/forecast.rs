@@ -9,6 +9,7 @@ use crate::{
     say::say,
     table::{Align, table},
 };
+use anyhow::ensure;
 use forecast::{Bounds, Fitted};
 use serde_json::json;
 use series::{PromDuration, Quantile, Step, Timestamp};
@@ -24,7 +25,8 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
     let step = Step::new(request.subject.step.get())?;
     let series = input::read(&request.subject.source, step, request.subject.history.get())?;
     let n_steps = step.count(request.horizon.length).max(1);
-    for (idx, named) in series.iter().enumerate() {
+    let mut n_foreseen = 0;
+    for named in &series {
         let settings = request
             .subject
             .settings(Bounds::UNLIMITED, &request.horizon);
@@ -36,10 +38,11 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
             }
         };
         let foreseen = foresee(&*fitted, n_steps);
+        n_foreseen += 1;
         match request.format {
             Format::Json => print_json(named, fitted.model(), &foreseen),
             Format::Table | Format::Plot => {
-                let gap = if idx == 0 { "" } else { "\n" };
+                let gap = if n_foreseen == 1 { "" } else { "\n" };
                 let body = match request.format {
                     Format::Plot => plot(named, &foreseen, request),
                     Format::Table | Format::Json => rows(&foreseen),
@@ -48,6 +51,7 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
             }
         }
     }
+    ensure!(n_foreseen > 0, "no series could be forecast");
     Ok(())
 }
 

@@ -169,6 +169,10 @@ fn what_cannot_be_tested_is_said_in_a_sentence() {
             "step must be at least 1ms",
         ),
         (&["backtest"], "--csv"),
+        (
+            &["forecast", "--csv", "short.csv"],
+            "no series could be forecast",
+        ),
     ] {
         let output = foreshadow(dir.path(), args);
         let said = String::from_utf8(output.stderr).unwrap();

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(crate) struct Fit {
     pub(crate) scale: Scale,
     pub(crate) engine: Engine,
+    /// Replayed forecasts one step ahead whose outcome is known.
+    pub(crate) n_replays: usize,
     /// The replayed pinball loss on the scale that all candidates share; lower is better.
     loss: f64,
 }
@@ -175,6 +177,7 @@ impl<'a> Scaled<'a> {
         Fit {
             scale: self.scale,
             loss: replay.loss(&engine, value),
+            n_replays: replay.trials.first().map_or(0, Vec::len),
             engine,
         }
     }

@@ -131,7 +131,8 @@ impl Shape {
 fn first(n_values: usize, seasons: &[usize]) -> usize {
     match seasons {
         [] => (n_values / 4).clamp(8, 288).min(n_values),
-        [season] => (n_values / season / 2).clamp(2, FIRST_SEASONS) * season,
+        // One is enough where there are two: bands come from the replay of the rest.
+        [season] => (n_values / season / 2).clamp(1, FIRST_SEASONS) * season,
         [.., longest] => *longest,
     }
     .min(n_values)
