@@ -9,6 +9,7 @@ mod score;
 mod summary;
 mod window;
 
+pub(crate) use naive::residuals;
 pub use score::Score;
 pub use summary::{Relative, Row, relative, summarise};
 pub use window::{Protocol, Window, windows};

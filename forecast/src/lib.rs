@@ -24,6 +24,7 @@ mod scale;
 mod seasonal_naive;
 mod seasons;
 mod statistics;
+mod track_record;
 mod trend;
 
 pub use bytes::StateError;
@@ -32,3 +33,4 @@ pub use history::{History, HistoryError};
 pub use model::{Bounds, FitError, Fitted, ModelKind, Settings, UpdateError, fit, restore};
 pub use online::{Anomaly, Online};
 pub use paths::Paths;
+pub use track_record::{Standing, TrackRecord};

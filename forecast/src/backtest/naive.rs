@@ -10,7 +10,7 @@ const Z: [f64; LEVELS.len()] = [
 ];
 
 /// Differences across a season, without those that touch a gap.
-pub(super) fn residuals(values: &[f64], season: usize) -> impl Iterator<Item = f64> + '_ {
+pub(crate) fn residuals(values: &[f64], season: usize) -> impl Iterator<Item = f64> + '_ {
     let later = values.iter().skip(season);
     values
         .iter()

@@ -184,7 +184,7 @@ impl<'a> Scaled<'a> {
 }
 
 /// Days that parameters are searched on: longer ago, a series was another.
-const SEARCHED_DAYS: f32 = 8.0;
+const SEARCHED_DAYS: f32 = 7.0;
 
 /// The forecasts that the chosen parameters would have made.
 struct Replay {
@@ -197,7 +197,7 @@ struct Replay {
 const MAX_TRIALS: usize = 64;
 
 /// Errors of a knot that its quantiles are learned from, about; those between hardly differ.
-const MAX_ERRORS: usize = 600;
+const MAX_ERRORS: usize = 400;
 
 impl Replay {
     fn new(start: &Start, parameters: Parameters, frame: Frame) -> Self {
