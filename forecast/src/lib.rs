@@ -5,6 +5,7 @@
 
 pub mod backtest;
 
+mod breach;
 mod bytes;
 mod calibration;
 mod correction;
@@ -27,6 +28,7 @@ mod statistics;
 mod track_record;
 mod trend;
 
+pub use breach::BreachOdds;
 pub use bytes::StateError;
 pub use distribution::Distribution;
 pub use history::{History, HistoryError};

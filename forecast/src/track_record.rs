@@ -452,6 +452,17 @@ mod tests {
     }
 
     #[test]
+    fn a_series_without_noise_stays_within_its_bands() {
+        let wave = |idx: usize| (idx as f64 * std::f64::consts::TAU / 288.0).sin();
+        let values: Vec<f64> = (0..16 * 288).map(|idx| 1e4 + 20.0 * wave(idx)).collect();
+        let (_, record) = after(288, &values);
+        for idx in 0..2 {
+            let standing = record.standing(idx).unwrap();
+            assert!(standing.coverage80 > 0.7, "{idx}: {standing:?}");
+        }
+    }
+
+    #[test]
     fn the_ends_of_the_number_range_break_nothing() {
         let mut values = values(7, 8 * 288);
         for (idx, value) in values.iter_mut().enumerate() {

@@ -32,6 +32,17 @@ const UNIT_FADES: f32 = 0.8;
 /// open again.
 const LEAST_WIDTH: f32 = 0.1;
 
+/// What single precision leaves unknown of a series without noise, where the scale's spread is one.
+const ROUNDING: Offsets = {
+    let mut rounding = [0.0; 13];
+    let mut idx = 0;
+    while idx < 13 {
+        rounding[idx] = (idx as f32 - 6.0) * 2e-7;
+        idx += 1;
+    }
+    rounding
+};
+
 impl Engine {
     /// A model that has not made any forecast yet, and has no bands.
     pub(crate) fn new(smoother: Smoother<1>, knots: Box<[Knot]>) -> Self {
@@ -123,9 +134,10 @@ impl Engine {
         let foreseen = self.smoother.base(ahead).0[0] + fading * self.smoother.deviation.0[0];
         let next = knots.partition_point(|knot| knot.ahead < ahead);
         let unit = self.units().of(next.min(knots.len() - 1));
+        let offsets = self.bands.at(knots, ahead);
         (
             foreseen,
-            self.bands.at(knots, ahead).map(|offset| offset * unit),
+            std::array::from_fn(|idx| offsets[idx] * unit + ROUNDING[idx]),
         )
     }
 
