@@ -3,6 +3,7 @@
 use crate::{
     actions::Action,
     fleet::{CONTROL, Change, MANAGED},
+    restart::Restart,
     sources::{ALERT, Sources},
     watch::{OBJECTIVE_SECONDS, Sightings},
 };
@@ -19,6 +20,8 @@ const ALERT_SHARE: f64 = 0.9;
 pub struct Evidence {
     /// When the sale opened.
     pub opening: Timestamp,
+    /// What a restart cost.
+    pub restart: Option<Restart>,
     /// The first forecast that spoke of the overload.
     pub foreseen: Option<Foreseen>,
     /// The alert about the managed service.
@@ -117,6 +120,7 @@ pub async fn gather(
         .await?;
     Ok(Evidence {
         opening,
+        restart: seen.restart,
         foreseen: first_foreseen(&forecasts, capacity.first()),
         alert: Alert {
             pending: first_in_state(&alerts, "pending"),

@@ -11,6 +11,7 @@ pub mod picture;
 pub mod queue;
 pub mod replica;
 pub mod report;
+pub mod restart;
 pub mod server;
 pub mod sources;
 pub mod stack;

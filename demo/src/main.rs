@@ -5,7 +5,7 @@ use clap::Parser;
 use demo::{
     demand::Demand,
     evidence::{self, Evidence},
-    picture, report,
+    picture, report, restart,
     server::Clock,
     sources::Sources,
     stack::{Plan, Stack},
@@ -128,7 +128,7 @@ enum Outcome {
 /// Shows it all, and leaves the programs running.
 async fn play(plan: &Plan, picture: Option<&Path>) -> anyhow::Result<(Outcome, Option<Stack>)> {
     println!("{}\n", introduction(plan));
-    let stack = Stack::start(plan).await?;
+    let mut stack = Stack::start(plan).await?;
     let start = (plan.clock)();
     let opening = plan.demand.opening();
     ensure!(
@@ -136,8 +136,10 @@ async fn play(plan: &Plan, picture: Option<&Path>) -> anyhow::Result<(Outcome, O
         "the preparation took longer than --opening-after: give it more seconds on a slow machine"
     );
     let sources = Sources::of(&stack)?;
+    let restart = restart::restart(&mut stack, plan, &sources).await?;
     let patience = patience(opening, picture.is_some());
-    let seen = watch::watch(&sources, &plan.clock, patience, plan.paint).await?;
+    let mut seen = watch::watch(&sources, &plan.clock, patience, plan.paint).await?;
+    seen.restart = Some(restart);
     let curve = seen.curve.clone();
     let changes = stack.server.fleet().changes().to_vec();
     let changes = changes

@@ -9,6 +9,7 @@ use series::Timestamp;
 /// Writes the report.
 pub fn render(evidence: &Evidence, paint: Paint) -> String {
     let blocks = [
+        restart(evidence, paint),
         foreseen(evidence, paint),
         alert(evidence, paint),
         action(evidence, paint),
@@ -24,6 +25,27 @@ fn line(paint: Paint, title: &str, time: Option<Timestamp>, text: &str) -> Strin
         "  {}  {time}  {text}\n",
         paint.bold(format_args!("{title:<9}"))
     )
+}
+
+fn restart(evidence: &Evidence, paint: Paint) -> String {
+    let Some(restart) = &evidence.restart else {
+        return line(paint, "Restart", None, "none");
+    };
+    let away = format!(
+        "Foreshadow stopped and started; without a forecast for {}",
+        minutes(restart.away)
+    );
+    let kept = format!(
+        "{} series went on from their saved models: {} samples read, {} at first",
+        whole(restart.series),
+        whole(restart.read_again),
+        whole(restart.read_first)
+    );
+    [
+        line(paint, "Restart", Some(restart.at), &away),
+        line(paint, "", None, &kept),
+    ]
+    .concat()
 }
 
 fn foreseen(evidence: &Evidence, paint: Paint) -> String {
@@ -184,6 +206,7 @@ mod tests {
     #[test]
     fn a_run_in_which_nothing_happened_is_told_too() {
         let mut evidence = averted();
+        evidence.restart = None;
         evidence.foreseen = None;
         evidence.alert = crate::evidence::Alert::default();
         evidence.actions.clear();
@@ -193,7 +216,7 @@ mod tests {
             text.contains("nothing") && text.contains("none fired"),
             "{text}"
         );
-        assert_eq!(missing(&evidence).len(), 2);
+        assert_eq!(missing(&evidence).len(), 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::Context;
 use prometheus_api::Client;
+use prometheus_parse::Value as Scraped;
 use serde_json::Value;
 use series::{Labels, Series, Step, Timestamp};
 use std::time::Duration;
@@ -81,7 +82,39 @@ impl Sources {
         Ok(alert.and_then(|alert| actions::time(alert, "updatedAt")))
     }
 
+    /// One of Foreshadow's own metrics about a rule; 0 before it is there.
+    pub async fn own_metric(&self, name: &str, rule: &str) -> anyhow::Result<f64> {
+        let text = self.text(self.foreshadow.join("metrics")?).await?;
+        let lines = text.lines().map(|line| Ok(line.to_owned()));
+        let scrape = prometheus_parse::Scrape::parse(lines).context("cannot read the metrics")?;
+        let is_it = |sample: &&prometheus_parse::Sample| {
+            sample.metric == name && sample.labels.get("rule") == Some(rule)
+        };
+        Ok(match scrape.samples.iter().find(is_it).map(|s| &s.value) {
+            Some(Scraped::Counter(value) | Scraped::Gauge(value) | Scraped::Untyped(value)) => {
+                *value
+            }
+            _ => 0.0,
+        })
+    }
+
+    /// Whether Foreshadow serves a rule's forecast of a service.
+    pub async fn foresees(&self, rule: &str, service: &str) -> anyhow::Result<bool> {
+        let text = self.text(self.foreshadow.join("predictions")?).await?;
+        let (name, label) = (
+            format!("{rule}:forecast{{"),
+            format!("service=\"{service}\""),
+        );
+        let is_it = |line: &str| line.starts_with(&name) && line.contains(&label);
+        Ok(text.lines().any(is_it))
+    }
+
     async fn get(&self, url: Url) -> anyhow::Result<Value> {
+        let attempt = format!("cannot read {url}");
+        serde_json::from_str(&self.text(url).await?).context(attempt)
+    }
+
+    async fn text(&self, url: Url) -> anyhow::Result<String> {
         let attempt = || format!("cannot read {url}");
         let answer = self
             .http
@@ -90,6 +123,6 @@ impl Sources {
             .await
             .with_context(attempt)?;
         let answer = answer.error_for_status().with_context(attempt)?;
-        answer.json().await.with_context(attempt)
+        answer.text().await.with_context(attempt)
     }
 }

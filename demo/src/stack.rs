@@ -20,6 +20,8 @@ use url::Url;
 
 /// How long Foreshadow may take until it is ready.
 const START: Duration = Duration::from_mins(1);
+/// Where Foreshadow's files are, inside the folder of a run.
+const FORESHADOW_DIR: &str = "foreshadow";
 /// How long a program may take to end by itself.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -42,7 +44,7 @@ pub struct Plan {
 pub struct Stack {
     /// Foreshadow itself.
     pub foreshadow: Process,
-    /// Its address, with a slash at the end.
+    /// Its address, with a slash at the end; the same after a restart.
     pub foreshadow_url: Url,
     /// The Prometheus that watches the fleet.
     pub prometheus: Prometheus,
@@ -82,7 +84,11 @@ impl Stack {
 
         let step = Step::begin(plan.paint, "Foreshadow");
         let foreshadow_url = Url::parse(&format!("http://{foreshadow_at}/"))?;
-        let foreshadow = start_foreshadow(plan, &foreshadow_at, &places).await?;
+        let dir = plan.dir.join(FORESHADOW_DIR);
+        let config = fill(config::FORESHADOW, &places)?;
+        write(&dir.join("foreshadow.yml"), &config)?;
+        write(&dir.join("rules.yml"), config::RULES)?;
+        let foreshadow = start_foreshadow(plan, "foreshadow", &foreshadow_at).await?;
         step.done(foreshadow_url.as_str());
         Ok(Self {
             foreshadow,
@@ -91,6 +97,15 @@ impl Stack {
             alertmanager,
             server,
         })
+    }
+
+    /// Stops Foreshadow as any service is stopped, and starts it again where it was.
+    pub async fn restart_foreshadow(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        self.foreshadow.terminate(STOP).await?;
+        let address = self.foreshadow_url.authority();
+        // The log of the first start stays beside that of the second.
+        self.foreshadow = start_foreshadow(plan, "foreshadow-restarted", address).await?;
+        Ok(())
     }
 
     /// Ends all programs, politely at first.
@@ -141,21 +156,15 @@ fn write_history(history: &History, file: &Path) -> anyhow::Result<()> {
     out.flush().with_context(attempt)
 }
 
-async fn start_foreshadow(
-    plan: &Plan,
-    address: &str,
-    places: &[(&str, String)],
-) -> anyhow::Result<Process> {
-    let dir = plan.dir.join("foreshadow");
+async fn start_foreshadow(plan: &Plan, name: &str, address: &str) -> anyhow::Result<Process> {
+    let dir = plan.dir.join(FORESHADOW_DIR);
     let config = dir.join("foreshadow.yml");
-    write(&config, &fill(config::FORESHADOW, places)?)?;
-    write(&dir.join("rules.yml"), config::RULES)?;
     let args = [
         "serve".to_owned(),
         format!("--config.file={}", config.display()),
         format!("--web.listen-address={address}"),
     ];
-    let mut process = Process::spawn(&dir, "foreshadow", &plan.foreshadow, args)?;
+    let mut process = Process::spawn(&dir, name, &plan.foreshadow, args)?;
     process
         .wait_until_up(&format!("http://{address}/-/ready"), START)
         .await?;

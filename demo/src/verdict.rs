@@ -1,16 +1,34 @@
 //! Whether the demo showed what it promises.
 
-use crate::{evidence::Evidence, fleet::CONTROL, terminal::clock_time};
+use crate::{
+    evidence::Evidence,
+    fleet::CONTROL,
+    terminal::{clock_time, whole},
+};
 
 /// What is missing, each as a sentence; nothing when the promise was kept.
 pub fn missing(evidence: &Evidence) -> Vec<String> {
     let checks = [
+        restart(evidence),
         alert(evidence),
         action(evidence),
         control(evidence),
         managed(evidence),
     ];
     checks.into_iter().flatten().collect()
+}
+
+fn restart(evidence: &Evidence) -> Option<String> {
+    let Some(restart) = &evidence.restart else {
+        return Some("Foreshadow was not restarted.".to_owned());
+    };
+    (!restart.kept_state()).then(|| {
+        format!(
+            "The restart kept {} series and read {} samples again.",
+            whole(restart.series),
+            whole(restart.read_again)
+        )
+    })
 }
 
 fn alert(evidence: &Evidence) -> Option<String> {
@@ -67,6 +85,7 @@ pub(crate) mod tests {
         actions::{Action, Transition},
         evidence::{Alert, Foreseen, Outcome},
         fleet::{Change, MANAGED},
+        restart::Restart,
     };
     use series::Timestamp;
     use std::time::Duration;
@@ -74,6 +93,16 @@ pub(crate) mod tests {
     /// So many seconds into a run.
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_790_000_000 + seconds)
+    }
+
+    fn restarted() -> Restart {
+        Restart {
+            at: at(4),
+            away: Duration::from_secs(3),
+            series: 2.0,
+            read_first: 60_482.0,
+            read_again: 4.0,
+        }
     }
 
     /// A run in which everything went well.
@@ -94,6 +123,7 @@ pub(crate) mod tests {
         };
         Evidence {
             opening: at(75),
+            restart: Some(restarted()),
             foreseen: Some(Foreseen {
                 at: at(10),
                 ahead: Duration::from_mins(5),
@@ -150,6 +180,14 @@ pub(crate) mod tests {
 
     #[test]
     fn each_broken_promise_is_named() {
+        check(|e| e.restart = None, "Foreshadow was not restarted.");
+        let read_again = |e: &mut Evidence| {
+            e.restart.as_mut().unwrap().read_again = 60_482.0;
+        };
+        check(
+            read_again,
+            "The restart kept 2 series and read 60,482 samples again.",
+        );
         check(|e| e.alert.firing = None, "No alert fired on the forecast.");
         check(
             |e| e.alert.firing = Some(at(185)),

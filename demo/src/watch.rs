@@ -4,6 +4,7 @@ use crate::{
     actions::Action,
     fleet::{CONTROL, MANAGED},
     picture::{self, Curve},
+    restart::Restart,
     server::Clock,
     sources::{ALERT, Sources},
     terminal::{Paint, clock_time, whole},
@@ -38,6 +39,8 @@ pub struct Sightings {
     pub actions: Vec<Action>,
     /// When the control's breach was first seen.
     pub breach: Option<Timestamp>,
+    /// What the restart cost.
+    pub restart: Option<Restart>,
 }
 
 /// Looks on until the control was in breach for a while and no action is open, or until the deadline.

@@ -5,6 +5,7 @@ use crate::{
     clock,
     config::{Config, Upstream},
     door::Door,
+    keeper::{self, Folder},
     metrics::Metrics,
     report,
     rotating::Rotating,
@@ -16,6 +17,7 @@ use series::Timestamp;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use store::{ActionFilter, Journal};
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -34,8 +36,9 @@ const JOURNAL_FILE: &str = "journal.sqlite";
 /// The whole program, shared by all of its tasks.
 pub(crate) struct App {
     config_file: PathBuf,
-    /// Where the journal lies; a reload does not move it.
+    /// Where journal and models lie; a reload does not move it.
     storage: PathBuf,
+    pub(crate) models: Folder,
     pub(crate) door: Door,
     pub(crate) metrics: Metrics,
     pub(crate) reads: Arc<Semaphore>,
@@ -54,24 +57,29 @@ pub(crate) struct Running {
     pub(crate) engine: Arc<Engine<PromSource>>,
     pub(crate) source: PromSource,
     alertmanager: Option<Rotating<alertmanager_client::Client>>,
+    /// Between two saves of the models.
+    pub(crate) save_interval: Duration,
     /// Ends the evaluation of this configuration's groups.
     stop: CancellationToken,
 }
 
 impl App {
-    /// Loads the files, opens the journal and starts evaluating.
+    /// Loads the files, opens the journal, goes on from saved models and starts evaluating.
     pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
         let config = Config::load(&config_file)?;
-        let storage = config.storage.clone();
+        let storage = config.storage.path.clone();
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let (running, settings) = Running::new(config, None, stopping.child_token())?;
         metrics.prepare(running.engine.groups(), &settings.workloads);
+        let models = Folder::inside(&storage);
+        keeper::restore(&models, &running.engine, &metrics.state);
         let running = Live::new(running);
         let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
         let app = Arc::new(Self {
             config_file,
             storage,
+            models,
             door,
             metrics,
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
@@ -123,7 +131,7 @@ impl App {
     fn load_again(self: &Arc<Self>) -> anyhow::Result<()> {
         let admission = self.door.read_again()?;
         let config = Config::load(&self.config_file)?;
-        self.warn_of_moved_storage(&config.storage);
+        self.warn_of_moved_storage(&config.storage.path);
         let before = self.running();
         let stop = self.stopping.child_token();
         let (next, settings) = Running::new(config, Some(&before.engine), stop)?;
@@ -165,7 +173,7 @@ impl App {
         for idx in 0..running.engine.groups().len() {
             let (app, engine, stop) = (self.clone(), running.engine.clone(), running.stop.clone());
             self.evaluations.spawn(async move {
-                let report = |group| report::group(&app.metrics.rules, &group);
+                let report = |group| report::group(&app.metrics, &group);
                 stop.run_until_cancelled(rules::run(engine, idx, clock::now, report))
                     .await
             });
@@ -183,6 +191,11 @@ impl App {
     /// Whether the program is on its way out.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
+    }
+
+    /// Cancelled when the program is on its way out.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
     }
 
     /// Waits until no evaluation is under way.
@@ -220,6 +233,7 @@ impl Running {
             engine,
             source,
             alertmanager: alertmanager.transpose()?,
+            save_interval: config.storage.save_interval,
             stop,
         };
         Ok((running, config.remediation))

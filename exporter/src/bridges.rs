@@ -1,6 +1,6 @@
 //! What the crates below ask of each other, tied together: nothing here decides anything.
 
-use crate::{app::Running, config::Upstream, rotating::Rotating};
+use crate::{app::Running, budget::Budget, config::Prometheus, rotating::Rotating};
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
 use prometheus_api::{Answer, Client, Limits, QueryError};
@@ -11,19 +11,28 @@ use std::sync::Arc;
 
 /// Prometheus as the engine and the verification see it.
 #[derive(Clone)]
-pub(crate) struct PromSource(Arc<Rotating<Client>>);
+pub(crate) struct PromSource {
+    client: Arc<Rotating<Client>>,
+    budget: Arc<Budget>,
+}
+
+/// A range of more steps than this reads history; a shorter one reads what is new, and waits for nobody.
+const NEW_STEPS: u32 = 60;
 
 impl PromSource {
     /// Builds the first client.
-    pub(crate) fn new(upstream: Upstream) -> anyhow::Result<Self> {
-        let client = Rotating::new(upstream, |upstream, http| {
+    pub(crate) fn new(prometheus: Prometheus) -> anyhow::Result<Self> {
+        let client = Rotating::new(prometheus.upstream, |upstream, http| {
             let limits = Limits {
                 timeout: upstream.timeout,
                 ..Limits::default()
             };
             Client::new(upstream.url.clone(), http, limits)
         });
-        Ok(Self(Arc::new(client?)))
+        Ok(Self {
+            client: Arc::new(client?),
+            budget: Arc::new(Budget::new(prometheus.history)),
+        })
     }
 }
 
@@ -33,7 +42,7 @@ impl Source for PromSource {
         expr: &str,
         at: Timestamp,
     ) -> Result<Answer<Vec<(Labels, Sample)>>, QueryError> {
-        self.0.client().instant(expr, at).await
+        self.client.client().instant(expr, at).await
     }
 
     async fn range(
@@ -43,7 +52,15 @@ impl Source for PromSource {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        self.0.client().range(expr, start, end, step).await
+        let ask = || self.client.client();
+        if end.since(start) <= step.get() * NEW_STEPS {
+            return ask().range(expr, start, end, step).await;
+        }
+        let _turn = self.budget.enter().await;
+        let answer = ask().range(expr, start, end, step).await?;
+        let n_samples = answer.value.iter().map(|series| series.samples.len()).sum();
+        self.budget.spend(n_samples);
+        Ok(answer)
     }
 }
 

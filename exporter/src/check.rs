@@ -8,6 +8,9 @@ use crate::{
 use std::{path::Path, process::ExitCode};
 use yaml::Problems;
 
+/// What a rule file may hold.
+const RULES_SCHEMA: &str = include_str!("../../docs/rules.schema.json");
+
 /// Checks each file, tells what was found, and whether all of them are good.
 pub(crate) fn check(check: &Check) -> ExitCode {
     let all_good = match check {
@@ -16,12 +19,16 @@ pub(crate) fn check(check: &Check) -> ExitCode {
             let outcomes: Vec<bool> = files.iter().map(|file| tell(file, config(file))).collect();
             outcomes.into_iter().all(|good| good)
         }
+        Check::Schema => {
+            say(RULES_SCHEMA);
+            true
+        }
         Check::Rules { files } => {
             let (groups, problems) = parse_rule_files(files.iter().cloned());
             let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
             let found = match Problems::collect(problems) {
                 Some(problems) => Err(problems),
-                None => Ok(format!("{rules} rules found")),
+                None => Ok(format!("{} found", counted(rules, "rule"))),
             };
             let names: Vec<_> = files
                 .iter()
@@ -41,9 +48,16 @@ fn config(file: &Path) -> Result<String, Problems> {
     let config = Config::load(file)?;
     let rules: usize = config.groups.iter().map(|group| group.rules.len()).sum();
     Ok(format!(
-        "{rules} rules, {} workloads found",
-        config.remediation.workloads.len()
+        "{}, {} found",
+        counted(rules, "rule"),
+        counted(config.remediation.workloads.len(), "workload")
     ))
+}
+
+/// A number of things, in the plural unless it is one.
+fn counted(n: usize, thing: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {thing}{plural}")
 }
 
 fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
@@ -55,12 +69,20 @@ fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
         }
         Err(problems) => {
             let count = problems.iter().count();
-            eprintln!(
-                "  FAILED: {count} {}",
-                if count == 1 { "problem" } else { "problems" }
-            );
+            eprintln!("  FAILED: {}", counted(count, "problem"));
             problems.iter().for_each(|problem| eprintln!("{problem}"));
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_thing_is_not_counted_in_the_plural() {
+        let told = [0, 1, 2].map(|n| counted(n, "rule"));
+        assert_eq!(told, ["0 rules", "1 rule", "2 rules"]);
     }
 }

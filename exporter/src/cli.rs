@@ -1,10 +1,13 @@
 //! The command line.
 
-use crate::logs::{LogFormat, LogLevel};
+use crate::{
+    listen::ListenAddress,
+    logs::{LogFormat, LogLevel},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecast::{Bounds, ModelKind, Settings};
 use series::{DurationError, PromDuration};
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 use url::Url;
 
 /// Foreshadow adds the future to Prometheus.
@@ -144,6 +147,13 @@ impl Subject {
     }
 }
 
+fn finite(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Some(value)
+        .filter(|value| value.is_finite())
+        .ok_or_else(|| "a threshold is a finite number".to_owned())
+}
+
 /// A rolling-origin test.
 #[derive(Debug, Args)]
 pub(crate) struct Backtest {
@@ -158,6 +168,9 @@ pub(crate) struct Backtest {
     /// Time from one origin to the next
     #[arg(long, value_name = "DURATION", default_value = "20h50m")]
     pub(crate) stride: PromDuration,
+    /// Foresee also the chance of exceeding this value within each horizon
+    #[arg(long, value_name = "VALUE", value_parser = finite, allow_negative_numbers = true)]
+    pub(crate) threshold: Option<f64>,
     /// Write every forecast to a file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) forecasts: Option<PathBuf>,
@@ -189,13 +202,13 @@ pub(crate) struct Serve {
         default_value = "foreshadow.yml"
     )]
     pub(crate) config_file: PathBuf,
-    /// Address to listen on
+    /// Address to listen on; without a host, on every address of the machine
     #[arg(
         long = "web.listen-address",
-        value_name = "HOST:PORT",
+        value_name = "[HOST]:PORT",
         default_value = "127.0.0.1:9755"
     )]
-    pub(crate) listen_address: SocketAddr,
+    pub(crate) listen_address: ListenAddress,
     /// TLS and users, in the format of Prometheus' web configuration file
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub(crate) web_config_file: Option<PathBuf>,
@@ -225,6 +238,8 @@ pub(crate) enum Check {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of predictive rule files, by which editors complete them
+    Schema,
 }
 
 /// The controls of actions, through the service's API.

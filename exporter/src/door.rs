@@ -4,20 +4,17 @@ use crate::{
     cli::Serve,
     config::{ServerTls, WebConfig},
     http::Gate,
+    listen::ListenAddress,
 };
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use arc_swap::ArcSwap;
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
-use std::{
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 /// What a start settles, and what a reload may change about it.
 pub(crate) struct Door {
-    listen_address: SocketAddr,
+    listen_address: ListenAddress,
     allow_unauthenticated: bool,
     web_config_file: Option<PathBuf>,
     tls: Option<RustlsConfig>,
@@ -34,7 +31,7 @@ impl Door {
     /// Reads the web configuration file and takes the address.
     pub(crate) fn open(flags: &Serve) -> anyhow::Result<(Self, TcpListener)> {
         let mut door = Self {
-            listen_address: flags.listen_address,
+            listen_address: flags.listen_address.clone(),
             allow_unauthenticated: flags.allow_unauthenticated,
             web_config_file: flags.web_config_file.clone(),
             tls: None,
@@ -43,9 +40,7 @@ impl Door {
         let Admission { gate, tls } = door.read()?;
         door.gate.store(Arc::new(gate));
         door.tls = tls.map(RustlsConfig::from_config);
-        let listener = TcpListener::bind(door.listen_address)
-            .with_context(|| format!("listening on {}", door.listen_address))?;
-        listener.set_nonblocking(true)?;
+        let listener = door.listen_address.listen()?;
         Ok((door, listener))
     }
 
@@ -72,9 +67,8 @@ impl Door {
 
     /// Whoever reaches the server can have a workload scaled, so strangers must not reach it unawares.
     fn check_exposure(&self, web: &WebConfig) -> anyhow::Result<()> {
-        let is_safe = self.listen_address.ip().is_loopback()
-            || web.authenticates()
-            || self.allow_unauthenticated;
+        let is_safe =
+            self.listen_address.is_loopback() || web.authenticates() || self.allow_unauthenticated;
         ensure!(
             is_safe,
             "{} is not a loopback address and no users are configured: give --web.config.file with \

@@ -15,17 +15,25 @@ pub(crate) fn encode(mut predicted: Vec<Predicted>) -> String {
     predicted.sort_by(|a, b| (a.labels.name(), &a.labels).cmp(&(b.labels.name(), &b.labels)));
     let mut text = String::with_capacity(predicted.len() * 96);
     let mut family = "";
-    for Predicted { labels, value } in &predicted {
+    for Predicted {
+        labels,
+        value,
+        meaning,
+    } in &predicted
+    {
         if labels.name() != family {
             family = labels.name();
-            writeln!(text, "# TYPE {family} gauge").expect("a String takes every text");
+            let help = meaning.help();
+            writeln!(text, "# HELP {family} {help}\n# TYPE {family} gauge")
+                .expect("a String takes every text");
         }
         writeln!(text, "{labels} {}", number(*value)).expect("a String takes every text");
     }
     text
 }
 
-fn number(value: f64) -> String {
+/// A value as Prometheus spells it.
+pub(crate) fn number(value: f64) -> String {
     if value == f64::INFINITY {
         "+Inf".to_owned()
     } else if value == f64::NEG_INFINITY {
@@ -38,6 +46,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rules::Meaning;
     use series::Labels;
 
     #[test]
@@ -45,6 +54,7 @@ mod tests {
         let series = |name: &str, job: &str, value| Predicted {
             labels: Labels::new([("__name__", name), ("job", job)]).unwrap(),
             value,
+            meaning: Meaning::Forecast,
         };
         let text = encode(vec![
             series("b:forecast", "x", f64::INFINITY),
@@ -53,9 +63,11 @@ mod tests {
             series("a:forecast", "y", 0.1),
         ]);
         insta::assert_snapshot!(text, @r#"
+        # HELP a:forecast The value foreseen for the time of the sample plus the horizon.
         # TYPE a:forecast gauge
         a:forecast{job="y"} 0.1
         a:forecast{job="z\"\n"} 0.0000000015
+        # HELP b:forecast The value foreseen for the time of the sample plus the horizon.
         # TYPE b:forecast gauge
         b:forecast{job="w"} NaN
         b:forecast{job="x"} +Inf

@@ -1,12 +1,17 @@
 //! The program's own metrics, `foreshadow_*`.
 
+mod groups;
+mod rules;
+mod state;
+
+pub(crate) use self::{groups::GroupMetrics, rules::RuleMetrics, state::StateMetrics};
+
+use ::rules::Group;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder, core::Collector,
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
-use prometheus::{Gauge, GaugeVec, IntGaugeVec};
 use remediation::{Plan, config::Workload};
-use rules::{FailureReason, Group};
 use std::{collections::BTreeSet, sync::Mutex};
 use store::{Action, State};
 
@@ -15,24 +20,15 @@ pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) reload_successful: IntGauge,
     pub(crate) reload_success_time: Gauge,
+    pub(crate) groups: GroupMetrics,
     pub(crate) rules: RuleMetrics,
+    pub(crate) state: StateMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
     /// Group and name of each configured rule.
     configured: Mutex<BTreeSet<(String, String)>>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
     encoding: Mutex<()>,
-}
-
-/// How the evaluation of rules goes.
-pub(crate) struct RuleMetrics {
-    pub(crate) evaluations: IntCounterVec,
-    pub(crate) failures: IntCounterVec,
-    pub(crate) missed: IntCounterVec,
-    pub(crate) unfitted: IntGaugeVec,
-    pub(crate) series: IntGaugeVec,
-    pub(crate) last_success: GaugeVec,
-    pub(crate) group_duration: HistogramVec,
 }
 
 /// What comes in from Prometheus and Alertmanager.
@@ -50,9 +46,6 @@ pub(crate) struct ActionMetrics {
     pub(crate) target_replicas: IntGaugeVec,
     pub(crate) info: IntGaugeVec,
 }
-
-/// Upper bounds in seconds of a group's evaluation: from memory alone up to a first start with all history.
-const EVALUATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
 /// Upper bounds in seconds of one request.
 const REQUEST_BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
@@ -78,14 +71,14 @@ impl Metrics {
                     "Whether the last configuration reload attempt was successful.",
                 )?,
             )?,
-            reload_success_time: added(
+            reload_success_time: gauge(
                 &registry,
-                Gauge::new(
-                    "foreshadow_config_last_reload_success_timestamp_seconds",
-                    "Timestamp of the last successful configuration reload.",
-                )?,
+                "config_last_reload_success_timestamp_seconds",
+                "Timestamp of the last successful configuration reload.",
             )?,
+            groups: GroupMetrics::new(&registry)?,
             rules: RuleMetrics::new(&registry)?,
+            state: StateMetrics::new(&registry)?,
             doors: DoorMetrics::new(&registry)?,
             actions: ActionMetrics::new(&registry)?,
             configured: Mutex::default(),
@@ -98,7 +91,7 @@ impl Metrics {
     /// event is an increase, and forgets rules that are configured no more.
     pub(crate) fn prepare(&self, groups: &[Group], workloads: &[Workload]) {
         let rules = groups.iter().flat_map(|group| {
-            let name = |rule: &rules::Rule| (group.name.clone(), rule.kind.name().to_owned());
+            let name = |rule: &::rules::Rule| (group.name.clone(), rule.kind.name().to_owned());
             group.rules.iter().map(name)
         });
         let rules: BTreeSet<_> = rules.collect();
@@ -114,6 +107,9 @@ impl Metrics {
             .expect("no holder of this lock can panic");
         for (group, rule) in configured.difference(&rules) {
             self.rules.forget([group, rule]);
+            if !rules.iter().any(|(other, _)| other == group) {
+                self.groups.forget(group);
+            }
         }
         *configured = rules;
     }
@@ -128,83 +124,6 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8(text)?)
-    }
-}
-
-impl RuleMetrics {
-    fn new(registry: &Registry) -> anyhow::Result<Self> {
-        let rule = ["group", "rule"];
-        Ok(Self {
-            evaluations: counters(
-                registry,
-                "rule_evaluations_total",
-                "Rule evaluations.",
-                &rule,
-            )?,
-            failures: counters(
-                registry,
-                "rule_evaluation_failures_total",
-                "Rule evaluations that failed, by reason.",
-                &["group", "rule", "reason"],
-            )?,
-            missed: counters(
-                registry,
-                "rule_group_iterations_missed_total",
-                "Iterations left out because the one before took too long.",
-                &["group"],
-            )?,
-            unfitted: int_gauges(
-                registry,
-                "rule_unfitted_series",
-                "Series of the last evaluation that have no model yet, most often for lack of history.",
-                &rule,
-            )?,
-            series: int_gauges(
-                registry,
-                "rule_series",
-                "Series that the last evaluation forecast.",
-                &rule,
-            )?,
-            last_success: added(
-                registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "foreshadow_rule_last_success_timestamp_seconds",
-                        "When the rule was last evaluated without a failure.",
-                    ),
-                    &rule,
-                )?,
-            )?,
-            group_duration: histograms(
-                registry,
-                "rule_group_duration_seconds",
-                "Duration of one evaluation of a rule group.",
-                (&["group"], &EVALUATION_BUCKETS),
-            )?,
-        })
-    }
-}
-
-impl RuleMetrics {
-    fn prepare(&self, [group, rule]: [&str; 2]) {
-        self.evaluations.with_label_values(&[group, rule]);
-        for reason in FailureReason::ALL {
-            self.failures
-                .with_label_values(&[group, rule, reason.as_str()]);
-        }
-    }
-
-    /// What was never written is an error to remove, and as good as gone.
-    fn forget(&self, [group, rule]: [&str; 2]) {
-        let labels = [group, rule];
-        let _ = self.evaluations.remove_label_values(&labels);
-        let _ = self.unfitted.remove_label_values(&labels);
-        let _ = self.series.remove_label_values(&labels);
-        let _ = self.last_success.remove_label_values(&labels);
-        for reason in FailureReason::ALL {
-            let labels = [group, rule, reason.as_str()];
-            let _ = self.failures.remove_label_values(&labels);
-        }
     }
 }
 
@@ -322,6 +241,22 @@ fn counters(
     )
 }
 
+fn gauge(registry: &Registry, name: &str, help: &str) -> anyhow::Result<Gauge> {
+    added(registry, Gauge::new(format!("foreshadow_{name}"), help)?)
+}
+
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> anyhow::Result<GaugeVec> {
+    added(
+        registry,
+        GaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
+    )
+}
+
 fn int_gauges(
     registry: &Registry,
     name: &str,
@@ -332,6 +267,16 @@ fn int_gauges(
         registry,
         IntGaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
     )
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> anyhow::Result<Histogram> {
+    let options = HistogramOpts::new(format!("foreshadow_{name}"), help).buckets(buckets.to_vec());
+    added(registry, Histogram::with_opts(options)?)
 }
 
 fn histograms(
@@ -355,7 +300,7 @@ mod tests {
 
     fn group(rule: &str) -> Vec<Group> {
         let text = format!("groups: [{{name: g, rules: [{{record: {rule}, expr: up}}]}}]");
-        rules::parse("r.yml", &text).unwrap()
+        ::rules::parse("r.yml", &text).unwrap()
     }
 
     #[test]

@@ -1,28 +1,22 @@
 //! From what happened to log lines and metrics.
 
-use crate::metrics::{ActionMetrics, RuleMetrics};
+use crate::metrics::{ActionMetrics, Metrics, RuleMetrics};
 use remediation::Report;
 use rules::{Evaluated, GroupReport, RuleReport};
 use tracing::{debug, info, warn};
 
 /// Tells of one evaluation of a group.
-pub(crate) fn group(metrics: &RuleMetrics, report: &GroupReport) {
-    let group = report.group.as_str();
-    metrics
-        .group_duration
-        .with_label_values(&[group])
-        .observe(report.duration.as_secs_f64());
-    let missed = metrics.missed.with_label_values(&[group]);
+pub(crate) fn group(metrics: &Metrics, report: &GroupReport) {
+    metrics.groups.note(report);
     if report.missed > 0 {
-        missed.inc_by(report.missed);
         warn!(
-            group,
+            group = report.group,
             missed = report.missed,
             "evaluation took longer than the interval, iterations were left out"
         );
     }
     for one in &report.rules {
-        rule(metrics, report, one);
+        rule(&metrics.rules, report, one);
     }
 }
 
@@ -30,6 +24,8 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
     let labels = [report.group.as_str(), one.rule.as_str()];
     let [group, rule] = labels;
     metrics.evaluations.with_label_values(&labels).inc();
+    let read = u64::try_from(one.samples_read).unwrap_or(u64::MAX);
+    metrics.samples_read.with_label_values(&labels).inc_by(read);
     match &one.outcome {
         Ok(evaluated) => {
             succeeded(metrics, labels, evaluated);
@@ -56,6 +52,20 @@ fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
         .series
         .with_label_values(&labels)
         .set(count(evaluated.series));
+    if let Some(origin) = evaluated.oldest_origin {
+        let oldest = metrics.oldest_origin.with_label_values(&labels);
+        oldest.set(origin.as_seconds_f64());
+    }
+    match (evaluated.series_before, evaluated.series) {
+        (None | Some(1..), 0) => warn!(group, rule, "the rule's expression matches nothing"),
+        (Some(0), 1..) => info!(
+            group,
+            rule,
+            series = evaluated.series,
+            "the rule's expression matches again"
+        ),
+        _ => {}
+    }
     let before = metrics.unfitted.with_label_values(&labels);
     if before.get() != count(unfitted) {
         info!(

@@ -1,6 +1,6 @@
 //! `foreshadow serve`: from the command line to a listening server, and back down in order.
 
-use crate::{app::App, cli::Serve, door::Door, http, logs, report};
+use crate::{app::App, cli::Serve, door::Door, http, keeper, logs, report};
 use anyhow::Context as _;
 use axum_server::Handle;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     let (address, tls) = (listener.local_addr()?, door.tls());
     let app = App::start(flags.config_file, door).await?;
     let actions = tokio::spawn(act(app.clone()));
+    let keeper = tokio::spawn(keeper::keep(app.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
 
     let handle = Handle::new();
@@ -47,6 +48,7 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     signals.abort();
     app.stopped().await;
     actions.await.context("the loop over actions broke off")?;
+    keeper.await.context("the keeping of models broke off")?;
     info!("stopped");
     Ok(())
 }

@@ -3,23 +3,37 @@
 mod curve;
 mod forecaster;
 mod foreseen;
+mod gauges;
 mod labelling;
 mod models;
 mod reader;
 mod recorder;
+mod restoring;
+mod saving;
 mod state;
 mod status;
 mod tracked;
 
 pub use curve::CurveError;
 pub use foreseen::Foreseen;
+pub use gauges::Meaning;
+pub use restoring::{Refused, Restored, Restoring};
+pub use saving::Saving;
 pub use status::RuleStatus;
 
 use crate::{Group, GroupReport, RuleKind, RuleReport, Source};
 use labelling::Labelling;
 use series::{Labels, Timestamp};
 use state::State;
-use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    num::NonZero,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread::available_parallelism,
+    time::Duration,
+};
 use tokio::{sync::Semaphore, time::Instant};
 
 /// All rules and all that they remember.
@@ -47,17 +61,20 @@ pub struct Options {
     pub external_labels: Labels,
     /// The most samples that one call may ask of the curves.
     pub max_curve_samples: usize,
+    /// Samples of history that a rule holds at once. What it has more is read and taken batch by batch.
+    pub max_batch_samples: usize,
 }
 
 impl Default for Options {
-    /// Intervals and offset as in Prometheus; ten million samples of 16 bytes, with which all curves of four
-    /// thousand series can be asked for at once.
+    /// Intervals and offset as in Prometheus. Ten million samples of 16 bytes, with which all curves of four
+    /// thousand series can be asked for at once, and half a gigabyte of them for histories.
     fn default() -> Self {
         Self {
             default_interval: Duration::from_mins(1),
             query_offset: Duration::ZERO,
             external_labels: Labels::default(),
             max_curve_samples: 10_000_000,
+            max_batch_samples: 32_000_000,
         }
     }
 }
@@ -67,8 +84,10 @@ impl Default for Options {
 pub struct Predicted {
     /// With the metric name.
     pub labels: Labels,
-    /// The value foreseen, or recorded.
+    /// Never NaN for a forecast.
     pub value: f64,
+    /// What it says.
+    pub meaning: Meaning,
 }
 
 /// How many intervals old an evaluation may be and still be served: one may fail, two are a silence.
@@ -120,6 +139,7 @@ impl<S: Source> Engine<S> {
             group: group.name.clone(),
             at: now,
             duration: begun.elapsed(),
+            interval: self.interval(group_idx),
             missed: 0,
             rules: reports,
         }
@@ -142,6 +162,8 @@ impl<S: Source> Engine<S> {
             now,
             queried_at: now - offset,
             limit: group.limit,
+            max_batch: self.options.max_batch_samples,
+            n_read: AtomicUsize::new(0),
         };
         let outcome = match &state.kind {
             RuleKind::Forecast(rule) => forecaster::evaluate(&context, state, rule).await,
@@ -151,6 +173,7 @@ impl<S: Source> Engine<S> {
         RuleReport {
             rule: state.kind.name().to_owned(),
             duration: begun.elapsed(),
+            samples_read: context.n_read.load(Relaxed),
             outcome: state.note(now, served_for, outcome),
         }
     }
@@ -198,4 +221,15 @@ struct Context<'e, S> {
     queried_at: Timestamp,
     /// Series that the expression may give.
     limit: usize,
+    /// Samples that may be held at once.
+    max_batch: usize,
+    /// Samples that Prometheus answered with.
+    n_read: AtomicUsize,
+}
+
+impl<S> Context<'_, S> {
+    /// Notes samples that came from Prometheus.
+    fn count(&self, n_samples: usize) {
+        self.n_read.fetch_add(n_samples, Relaxed);
+    }
 }

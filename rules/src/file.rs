@@ -11,8 +11,15 @@ use std::{
 };
 use yaml::{Document, Fields, Node, Problem, Problems};
 
+/// Bytes that a rule file may have: thousands of rules. YAML takes far more memory than its text, and an alias can
+/// multiply what stands before it.
+pub const MAX_BYTES: usize = 1 << 20;
+
 /// Reads the groups of one file. `file_name` is what problems are reported under.
 pub fn parse(file_name: &str, text: &str) -> Result<Vec<Group>, Problems> {
+    if text.len() > MAX_BYTES {
+        return Err(too_large(file_name));
+    }
     let mut names = HashSet::new();
     let mut read = |node: &Node| {
         let group = group(file_name, node)?;
@@ -23,6 +30,18 @@ pub fn parse(file_name: &str, text: &str) -> Result<Vec<Group>, Problems> {
     };
     Document::parse(file_name, text)?
         .check(|root| root.map(|fields| fields.required("groups", |node| node.list(&mut read))))
+}
+
+fn too_large(file_name: &str) -> Problems {
+    let problem = Problem {
+        file: file_name.to_owned(),
+        line: 0,
+        key: String::new(),
+        message: format!(
+            "is larger than the {MAX_BYTES} bytes allowed; split it into several files"
+        ),
+    };
+    Problems::collect([problem]).expect("there is one")
 }
 
 /// Checks what no file can see alone: two rules, here or there, that would give the same series.
@@ -160,6 +179,9 @@ fn limit(node: &Node) -> Option<usize> {
     let limit = usize::try_from(node.integer()?).unwrap_or(usize::MAX);
     Some(if limit == 0 { usize::MAX } else { limit })
 }
+
+#[cfg(test)]
+mod schema;
 
 #[cfg(test)]
 mod tests;

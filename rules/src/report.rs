@@ -15,6 +15,8 @@ pub struct GroupReport {
     pub at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// The time between two evaluations.
+    pub interval: Duration,
     /// Slots that passed while it ran; they are left out, never made up for.
     pub missed: u64,
     /// One for each rule, in the order of the file.
@@ -28,6 +30,8 @@ pub struct RuleReport {
     pub rule: String,
     /// How long it took.
     pub duration: Duration,
+    /// Samples that it had from Prometheus.
+    pub samples_read: usize,
     /// Its figures, or why there are none.
     pub outcome: Result<Evaluated, Failure>,
 }
@@ -37,12 +41,16 @@ pub struct RuleReport {
 pub struct Evaluated {
     /// Series that the expression gave.
     pub series: usize,
+    /// Series that it gave the time before; `None` at the first.
+    pub series_before: Option<usize>,
     /// Samples that are served from now on.
     pub samples: usize,
     /// Series that are too young to be forecast.
     pub not_enough_history: usize,
     /// Series that no model could be fitted to, for any other cause.
     pub failed_fits: usize,
+    /// The oldest among the last samples that forecasts start from; `None` where there is no forecast.
+    pub oldest_origin: Option<Timestamp>,
     /// What Prometheus remarked. Always empty for a forecast, which fails on a partial answer.
     pub warnings: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Evaluates a group on its own grid of slots, and counts those that it missed.
 
-use crate::{Engine, Group, GroupReport, Source};
+use crate::{Engine, Group, GroupReport, Source, identity::fnv1a};
 use series::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
@@ -64,13 +64,6 @@ impl Slots {
             u64::try_from(passed.saturating_sub(1)).unwrap_or(u64::MAX),
         )
     }
-}
-
-/// The Fowler–Noll–Vo hash, which stays the same from one release to the next.
-fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -8,17 +8,18 @@ pub(crate) use http_client::{HttpConfig, SecretFiles};
 pub(crate) use rule_files::parse_all as parse_rule_files;
 pub(crate) use web::{ServerTls, WebConfig};
 
-use crate::redact::redacted;
+use crate::{budget::HistoryLimits, redact::redacted};
 use remediation::config::Settings;
 use rules::{Group, RuleKind};
 use series::{Labels, PromDuration};
 use std::{
     fs,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 use url::Url;
-use yaml::{Document, Node, Problem, Problems};
+use yaml::{Document, Fields, Node, Problem, Problems};
 
 /// Rules are evaluated as often as Prometheus evaluates its own by default.
 const DEFAULT_EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
@@ -32,16 +33,40 @@ const DEFAULT_ALERTMANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where the journal lies when `storage` says nothing, seen from the folder of the configuration.
 const DEFAULT_STORAGE: &str = "data";
 
+/// Between two saves of the models. What a crash loses is read from Prometheus again, and that is ten samples a series;
+/// saving more often would write gigabytes an hour where there are many.
+const DEFAULT_SAVE_INTERVAL: Duration = Duration::from_mins(10);
+
+/// The shortest time between two saves of the models: each writes and syncs all of them.
+pub(crate) const MIN_SAVE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// A checked configuration, with the rule files that it names.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) evaluation_interval: Duration,
     pub(crate) external_labels: Labels,
-    pub(crate) prometheus: Upstream,
+    pub(crate) prometheus: Prometheus,
     pub(crate) alertmanager: Option<Upstream>,
     pub(crate) groups: Vec<Group>,
-    pub(crate) storage: PathBuf,
+    pub(crate) storage: Storage,
     pub(crate) remediation: Settings,
+}
+
+/// What is kept from one start to the next.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    /// The folder.
+    pub(crate) path: PathBuf,
+    /// Between two saves of the models.
+    pub(crate) save_interval: Duration,
+}
+
+/// The Prometheus that is read.
+#[derive(Debug)]
+pub(crate) struct Prometheus {
+    pub(crate) upstream: Upstream,
+    /// What reading history may cost it.
+    pub(crate) history: HistoryLimits,
 }
 
 /// Another server, and how it is spoken to.
@@ -82,17 +107,16 @@ impl Config {
 fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Config> {
     node.map(|f| {
         let global = f.optional("global", read_global).unwrap_or_default();
-        let prometheus = f.required("prometheus", |n| {
-            read_upstream(n, base, DEFAULT_QUERY_TIMEOUT)
-        });
+        let prometheus = f.required("prometheus", |n| read_prometheus(n, base));
         let alertmanager = f.optional("alertmanager", |n| {
-            read_upstream(n, base, DEFAULT_ALERTMANAGER_TIMEOUT)
+            n.map(|f| read_upstream(f, base, DEFAULT_ALERTMANAGER_TIMEOUT))
         });
         let (groups, problems) = f
             .optional("rule_files", |n| rule_files::load(n, base))
             .unwrap_or_default();
         in_rule_files.extend(problems);
         let storage = f.optional("storage", |n| read_storage(n, base));
+        let storage = storage.unwrap_or_else(|| Storage::new(base, None, None));
         let remediation = Settings::read(f, &forecasts(&groups));
         Some(Config {
             evaluation_interval: global
@@ -102,7 +126,7 @@ fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Co
             prometheus: prometheus?,
             alertmanager,
             groups,
-            storage: storage.unwrap_or_else(|| base.join(DEFAULT_STORAGE)),
+            storage,
             remediation: remediation?,
         })
     })
@@ -137,28 +161,51 @@ fn interval(node: &Node) -> Option<Duration> {
     Some(length)
 }
 
-fn read_upstream(node: &Node, base: &Path, timeout: Duration) -> Option<Upstream> {
+fn read_prometheus(node: &Node, base: &Path) -> Option<Prometheus> {
     node.map(|f| {
-        let url = f.required("url", |n| {
-            let url: Url = n.parse()?;
-            let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
-            if !speaks_http {
-                n.problem(format!("`{}` is not an http or https URL", redacted(&url)));
-            }
-            if has_credentials(&url) && (f.has("basic_auth") || f.has("authorization")) {
-                n.problem("must not hold credentials beside `basic_auth` or `authorization`");
-            }
-            Some(url)
-        });
-        let timeout = f.optional("timeout", interval).unwrap_or(timeout);
-        let http = HttpConfig::read(f, base);
-        let usable = http.client(timeout).map_err(|error| format!("{error:#}"));
-        f.node().accept(usable);
-        Some(Upstream {
-            url: url?,
-            timeout,
-            http,
+        let history = f.optional("history", read_history).unwrap_or_default();
+        let upstream = read_upstream(f, base, DEFAULT_QUERY_TIMEOUT)?;
+        Some(Prometheus { upstream, history })
+    })
+}
+
+fn read_history(node: &Node) -> Option<HistoryLimits> {
+    node.map(|f| {
+        let positive = |node: &Node| {
+            let count = node.integer()?;
+            let count = u32::try_from(count).ok().and_then(NonZeroU32::new);
+            node.accept(count.ok_or("must be a whole number from 1 to 4294967295"))
+        };
+        let defaults = HistoryLimits::default();
+        let concurrency = f.optional("concurrency", positive);
+        let samples = f.optional("samples_per_second", positive);
+        Some(HistoryLimits {
+            concurrency: concurrency.unwrap_or(defaults.concurrency),
+            samples_per_second: samples.unwrap_or(defaults.samples_per_second),
         })
+    })
+}
+
+fn read_upstream(f: &Fields<'_, '_>, base: &Path, timeout: Duration) -> Option<Upstream> {
+    let url = f.required("url", |n| {
+        let url: Url = n.parse()?;
+        let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !speaks_http {
+            n.problem(format!("`{}` is not an http or https URL", redacted(&url)));
+        }
+        if has_credentials(&url) && (f.has("basic_auth") || f.has("authorization")) {
+            n.problem("must not hold credentials beside `basic_auth` or `authorization`");
+        }
+        Some(url)
+    });
+    let timeout = f.optional("timeout", interval).unwrap_or(timeout);
+    let http = HttpConfig::read(f, base);
+    let usable = http.client(timeout).map_err(|error| format!("{error:#}"));
+    f.node().accept(usable);
+    Some(Upstream {
+        url: url?,
+        timeout,
+        http,
     })
 }
 
@@ -166,7 +213,16 @@ fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-fn read_storage(node: &Node, base: &Path) -> Option<PathBuf> {
+impl Storage {
+    fn new(base: &Path, path: Option<&str>, save_interval: Option<Duration>) -> Self {
+        Self {
+            path: base.join(path.unwrap_or(DEFAULT_STORAGE)),
+            save_interval: save_interval.unwrap_or(DEFAULT_SAVE_INTERVAL),
+        }
+    }
+}
+
+fn read_storage(node: &Node, base: &Path) -> Option<Storage> {
     node.map(|f| {
         if f.has("url") {
             f.optional("url", Node::string);
@@ -175,7 +231,16 @@ fn read_storage(node: &Node, base: &Path) -> Option<PathBuf> {
                 "storage in PostgreSQL is not available in this version, use `path`",
             );
         }
-        f.required("path", Node::string).map(|path| base.join(path))
+        let path = f.optional("path", Node::string);
+        let save_interval = f.optional("save_interval", |n| {
+            let length = n.parse::<PromDuration>()?.get();
+            if length < MIN_SAVE_INTERVAL {
+                let shortest = PromDuration::new(MIN_SAVE_INTERVAL);
+                n.problem(format!("must be at least {shortest}"));
+            }
+            Some(length)
+        });
+        Some(Storage::new(base, path.as_deref(), save_interval))
     })
 }
 

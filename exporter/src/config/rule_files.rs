@@ -3,7 +3,8 @@
 use rules::Group;
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::File,
+    io::{self, ErrorKind, Read as _},
     path::{Path, PathBuf},
 };
 use yaml::{Node, Problem, Problems};
@@ -34,8 +35,23 @@ pub(crate) fn parse_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<Group>
 
 fn parse(path: &Path) -> Result<Vec<Group>, Problems> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&name, &e))?;
+    let text = read(path).map_err(|e| Problems::unreadable(&name, &e))?;
     rules::parse(&name, &text)
+}
+
+/// The text, or a little more of it than a rule file may have.
+fn read(path: &Path) -> io::Result<String> {
+    let limit = rules::MAX_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    let is_cut = bytes.len() as u64 == limit;
+    String::from_utf8(bytes).or_else(|error| {
+        // A letter may have been cut in two; the size is what is told then.
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        is_cut
+            .then_some(text)
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, error))
+    })
 }
 
 /// The files that a pattern picks. A pattern without wildcards must pick one, as a typing error would not.

@@ -1,18 +1,17 @@
 //! `foreshadow backtest`: how good forecasts would have been.
 
-use super::{input, input::Named, plot::number};
-use crate::{
-    cli::{Backtest, ReportFormat, Written},
-    say::say,
-    table::{Align, table},
-};
+mod report;
+
+use super::{input, input::Named};
+use crate::cli::{Backtest, Written};
 use anyhow::{Context as _, ensure};
-use forecast::backtest::{
-    Forecast, LEVELS, Protocol, Row, Score, Window, relative, summarise, windows,
+use forecast::{
+    BreachOdds, Fitted,
+    backtest::{Forecast, LEVELS, Protocol, Score, Window, windows},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use series::Step;
 use std::{
     fs::File,
@@ -34,9 +33,22 @@ struct Tried {
     model: &'static str,
     /// Ours and the naive one's, for each horizon reported.
     scores: Vec<Option<(Score, Score)>>,
+    /// For each horizon reported; empty where no threshold was given.
+    breaches: Vec<Breach>,
     fit: Duration,
     predict: Duration,
 }
+
+/// What was foreseen of a breach within a horizon, and whether it came.
+#[derive(Debug, Clone, Copy)]
+struct Breach {
+    /// The probability; `None` where the history was too short to check one.
+    foreseen: Option<f64>,
+    came: bool,
+}
+
+/// A horizon that is reported: its name, and how many steps it has.
+type Reported<'a> = (&'a str, usize);
 
 /// Forecasts every window of every series, in parallel over the cores, and prints how they turned out.
 pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
@@ -52,22 +64,22 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
     };
     let stretch = request.stride.get() * u32::try_from(request.origins).unwrap_or(u32::MAX);
     let reach = request.subject.history.get() + request.horizon.length + stretch;
-    let series = input::read(&request.subject.source, step, reach)?;
+    let input = input::read(&request.subject.source, step, reach)?;
+    let series = &input.series;
     let horizons = horizons(&request.horizon, step);
-    let tried = try_all(&series, protocol, request, &horizons);
+    let tried = try_all(series, protocol, request, &horizons);
     ensure!(
         !tried.is_empty(),
         "no series is long enough: an origin wants three days behind it and the horizon ahead of it"
     );
     if let Some(file) = &request.forecasts {
-        write_forecasts(file, &series, &tried)?;
+        write_forecasts(file, series, &tried, &horizons)?;
     }
-    print(&series, &tried, &horizons, request.format);
-    Ok(())
+    report::print(series, &tried, &horizons, request);
+    input.check()
 }
 
-/// What is reported beside the name of each: how many steps it has.
-fn horizons(whole: &Written, step: Step) -> Vec<(&str, usize)> {
+fn horizons(whole: &Written, step: Step) -> Vec<Reported<'_>> {
     let short = Some(SHORT_HORIZON).filter(|(_, short)| *short < whole.length);
     let all = short
         .into_iter()
@@ -79,7 +91,7 @@ fn try_all(
     series: &[Named],
     protocol: Protocol,
     request: &Backtest,
-    horizons: &[(&str, usize)],
+    horizons: &[Reported<'_>],
 ) -> Vec<Tried> {
     let all: Vec<(usize, Window)> = series
         .iter()
@@ -116,7 +128,7 @@ fn try_one(
     series: usize,
     window: &Window,
     request: &Backtest,
-    horizons: &[(&str, usize)],
+    horizons: &[Reported<'_>],
 ) -> Result<Tried, forecast::FitError> {
     let settings = request.subject.settings(window.bounds(), &request.horizon);
     let begun = Instant::now();
@@ -133,154 +145,71 @@ fn try_one(
         ))
     });
     let scores = scores.collect();
+    let breaches = request
+        .threshold
+        .map(|threshold| breaches(&*fitted, window, threshold, request, horizons));
     Ok(Tried {
         series,
         forecast,
         model: fitted.model(),
         scores,
+        breaches: breaches.unwrap_or_default(),
         fit,
         predict,
     })
 }
 
-fn write_forecasts(file: &Path, series: &[Named], tried: &[Tried]) -> anyhow::Result<()> {
+fn breaches(
+    fitted: &dyn Fitted,
+    window: &Window,
+    threshold: f64,
+    request: &Backtest,
+    horizons: &[Reported<'_>],
+) -> Vec<Breach> {
+    let settings = request.subject.settings(window.bounds(), &request.horizon);
+    let lengths: Vec<usize> = horizons.iter().map(|(_, n_steps)| *n_steps).collect();
+    let odds = BreachOdds::replayed(&window.history, &settings, &lengths).unwrap_or_default();
+    let breach = |(idx, n_steps): (usize, &usize)| {
+        let odds = odds.get(idx);
+        let foreseen = odds.and_then(|odds| odds.probability(fitted, threshold, SEED));
+        Breach {
+            foreseen: foreseen.map(series::Probability::get),
+            came: window.came[..*n_steps]
+                .iter()
+                .any(|value| *value > threshold),
+        }
+    };
+    lengths.iter().enumerate().map(breach).collect()
+}
+
+/// Sample paths are drawn with this seed, so that a backtest gives the same numbers each time.
+const SEED: u64 = 1;
+
+fn write_forecasts(
+    file: &Path,
+    series: &[Named],
+    tried: &[Tried],
+    horizons: &[Reported<'_>],
+) -> anyhow::Result<()> {
     let writing = || format!("writing {}", file.display());
     let mut out = BufWriter::new(File::create(file).with_context(writing)?);
     for one in tried {
         let named = &series[one.series];
         let origin = named.stamp(one.forecast.origin).as_millis() / 1_000;
-        let line = json!({
+        let mut line = json!({
             "series": named.name,
             "origin": origin,
             "model": one.model,
             "levels": LEVELS,
             "values": one.forecast.values,
         });
+        if !one.breaches.is_empty() {
+            let chances = one.breaches.iter().map(|breach| json!(breach.foreseen));
+            let horizons = horizons.iter().map(|(name, _)| (*name).to_owned());
+            let all: Map<String, Value> = horizons.zip(chances).collect();
+            line["breach_probability"] = Value::Object(all);
+        }
         writeln!(out, "{line}").with_context(writing)?;
     }
     out.flush().with_context(writing)
-}
-
-/// One line of the report.
-struct Line<'a> {
-    series: &'a str,
-    horizon: &'a str,
-    model: &'static str,
-    row: Row,
-    fit: f64,
-    predict: f64,
-}
-
-fn print(series: &[Named], tried: &[Tried], horizons: &[(&str, usize)], format: ReportFormat) {
-    let mut lines = Vec::new();
-    for (column, (horizon, _)) in horizons.iter().enumerate() {
-        for (idx, named) in series.iter().enumerate() {
-            let of_series: Vec<_> = tried.iter().filter(|one| one.series == idx).collect();
-            let scores: Vec<_> = of_series
-                .iter()
-                .filter_map(|one| one.scores[column])
-                .collect();
-            let (Some(row), Some(first)) = (summarise(&scores), of_series.first()) else {
-                continue;
-            };
-            let mean = |get: fn(&Tried) -> Duration| {
-                let sum: f64 = of_series.iter().map(|one| get(one).as_secs_f64()).sum();
-                sum / of_series.len() as f64
-            };
-            let (fit, predict) = (mean(|one| one.fit), mean(|one| one.predict));
-            let series = named.name.as_str();
-            lines.push(Line {
-                series,
-                horizon,
-                model: first.model,
-                row,
-                fit,
-                predict,
-            });
-        }
-    }
-    match format {
-        ReportFormat::Json => lines
-            .iter()
-            .for_each(|line| say(&format!("{}\n", to_json(line)))),
-        ReportFormat::Table => {
-            say(&format!("{}\n{}", rows(&lines), totals(&lines, horizons)));
-        }
-    }
-}
-
-fn to_json(line: &Line) -> serde_json::Value {
-    let Line { row, .. } = line;
-    json!({
-        "series": line.series, "horizon": line.horizon, "model": line.model,
-        "origins": row.origins, "mase": row.ours.mase, "rel_mase": row.rel_mase, "sql": row.ours.sql,
-        "rel_sql": row.rel_sql, "cov80": row.ours.cov80, "cov95": row.ours.cov95,
-        "fit_seconds": line.fit, "predict_seconds": line.predict,
-    })
-}
-
-fn rows(lines: &[Line]) -> String {
-    use Align::{Left, Right};
-    let columns = [
-        ("SERIES", Left),
-        ("HORIZON", Right),
-        ("MODEL", Left),
-        ("ORIGINS", Right),
-        ("MASE", Right),
-        ("REL MASE", Right),
-        ("SQL", Right),
-        ("REL SQL", Right),
-        ("COV 80", Right),
-        ("COV 95", Right),
-        ("FIT MS", Right),
-        ("PREDICT MS", Right),
-    ];
-    let row = |line: &Line| {
-        let Line { row, .. } = line;
-        [
-            line.series.to_owned(),
-            line.horizon.to_owned(),
-            line.model.to_owned(),
-            row.origins.to_string(),
-            number(row.ours.mase),
-            number(row.rel_mase),
-            number(row.ours.sql),
-            number(row.rel_sql),
-            format!("{:.2}", row.ours.cov80),
-            format!("{:.2}", row.ours.cov95),
-            number(line.fit * 1e3),
-            number(line.predict * 1e3),
-        ]
-    };
-    table(columns, &lines.iter().map(row).collect::<Vec<_>>())
-}
-
-/// One line a horizon: geometric means over series of the figures relative to SeasonalNaive.
-fn totals(lines: &[Line], horizons: &[(&str, usize)]) -> String {
-    use Align::Right;
-    let columns = [
-        ("HORIZON", Right),
-        ("SERIES", Right),
-        ("REL MASE", Right),
-        ("REL SQL", Right),
-        ("COV 80", Right),
-        ("COV 95", Right),
-    ];
-    let rows = horizons.iter().filter_map(|(horizon, _)| {
-        let of_horizon: Vec<Row> = lines
-            .iter()
-            .filter(|line| line.horizon == *horizon)
-            .map(|line| line.row)
-            .collect();
-        let all = relative(&of_horizon)?;
-        Some([
-            (*horizon).to_owned(),
-            all.series.to_string(),
-            number(all.rel_mase),
-            number(all.rel_sql),
-            format!("{:.3}", all.cov80),
-            format!("{:.3}", all.cov95),
-        ])
-    });
-    table(columns, &rows.collect::<Vec<_>>())
 }

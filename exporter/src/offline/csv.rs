@@ -16,19 +16,29 @@ pub(crate) struct Column {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// Reads every file, and every `.csv` file below a folder, in order of names.
-pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Column>> {
-    let mut columns = Vec::new();
+/// Reads every file, and every `.csv` file below a folder, in order of names. A file that cannot be read is named on
+/// standard error and left out; how many these were is told beside the series.
+pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Column>, usize)> {
+    let (mut columns, mut n_unreadable) = (Vec::new(), 0);
     for path in paths {
         for file in files(path)? {
-            let name = name(&file, path);
-            let text = fs::read_to_string(&file);
-            let text = text.with_context(|| format!("reading {}", file.display()))?;
-            columns.extend(parse(&name, &text).with_context(|| file.display().to_string())?);
+            match read_one(&file, path) {
+                Ok(found) => columns.extend(found),
+                Err(error) => {
+                    eprintln!("foreshadow: {error:#}");
+                    n_unreadable += 1;
+                }
+            }
         }
     }
     ensure!(!columns.is_empty(), "there is no series in {}", list(paths));
-    Ok(columns)
+    Ok((columns, n_unreadable))
+}
+
+fn read_one(file: &Path, given: &Path) -> anyhow::Result<Vec<Column>> {
+    let text = fs::read_to_string(file);
+    let text = text.with_context(|| format!("reading {}", file.display()))?;
+    parse(&name(file, given), &text).with_context(|| file.display().to_string())
 }
 
 fn list(paths: &[PathBuf]) -> String {

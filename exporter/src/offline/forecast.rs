@@ -23,10 +23,10 @@ const TABLE_ROWS: usize = 12;
 /// Forecasts every series and prints what is foreseen; a series without enough history says so.
 pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
     let step = Step::new(request.subject.step.get())?;
-    let series = input::read(&request.subject.source, step, request.subject.history.get())?;
+    let input = input::read(&request.subject.source, step, request.subject.history.get())?;
     let n_steps = step.count(request.horizon.length).max(1);
     let mut n_foreseen = 0;
-    for named in &series {
+    for named in &input.series {
         let settings = request
             .subject
             .settings(Bounds::UNLIMITED, &request.horizon);
@@ -52,7 +52,7 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
         }
     }
     ensure!(n_foreseen > 0, "no series could be forecast");
-    Ok(())
+    input.check()
 }
 
 type Foreseen = Vec<(Timestamp, [f64; 3])>;

@@ -2,7 +2,7 @@
 
 use super::csv;
 use crate::{cli::Source, clock};
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use forecast::History;
 use prometheus_api::{Client, Limits};
 use series::{Sample, Step, Timestamp};
@@ -27,11 +27,29 @@ impl Named {
     }
 }
 
-/// Reads all series on the grid of `step`. What cannot be read is an error; a series without a finite sample is
+/// All series that could be read.
+pub(crate) struct Input {
+    pub(crate) series: Vec<Named>,
+    /// Files that could not be, and were named on standard error.
+    n_unreadable: usize,
+}
+
+impl Input {
+    /// Fails, when all is done that could be, where some file was left out.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        match self.n_unreadable {
+            0 => Ok(()),
+            1 => bail!("one file could not be read and was left out"),
+            n => bail!("{n} files could not be read and were left out"),
+        }
+    }
+}
+
+/// Reads all series on the grid of `step`. A file that cannot be read, and a series without a finite sample, are
 /// left out with a word on standard error.
-pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Result<Vec<Named>> {
-    let columns = match (&source.csv[..], &source.query) {
-        ([], Some(query)) => from_prometheus(source, query, step, reach)?,
+pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Result<Input> {
+    let (columns, n_unreadable) = match (&source.csv[..], &source.query) {
+        ([], Some(query)) => (from_prometheus(source, query, step, reach)?, 0),
         (paths, _) => csv::read(paths)?,
     };
     let mut series = Vec::new();
@@ -46,7 +64,10 @@ pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Resu
         }
     }
     ensure!(!series.is_empty(), "there is no series to forecast");
-    Ok(series)
+    Ok(Input {
+        series,
+        n_unreadable,
+    })
 }
 
 fn from_prometheus(

@@ -48,6 +48,14 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
+fn the_schema_of_rule_files_is_printed() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+    let output = command.args(["check", "schema"]).output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["required"][0], "groups");
+}
+
+#[test]
 fn the_rules_of_the_demo_are_good() {
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/config/rules.yml");
     let output = Command::new(env!("CARGO_BIN_EXE_foreshadow"))
@@ -56,7 +64,7 @@ fn the_rules_of_the_demo_are_good() {
     let output = output.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
-        output.status.success() && said.contains("SUCCESS: 2 rules found"),
+        output.status.success() && said.contains("SUCCESS: 3 rules found"),
         "{said}"
     );
 }

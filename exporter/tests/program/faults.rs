@@ -34,7 +34,8 @@ fn rules() -> String {
     let faults = FAULTS.map(|(expr, _)| format!("  - {{forecast: {expr}, expr: {expr}}}\n"));
     format!(
         "groups:\n- name: g\n  interval: 2s\n  limit: 50\n  rules:\n{}  \
-         - {{forecast: young, expr: young}}\n  - {{record: good, expr: good}}\n",
+         - {{forecast: young, expr: young}}\n  - {{record: good, expr: good}}\n  \
+         - {{record: nothing, expr: nothing}}\n",
         faults.concat()
     )
 }
@@ -63,6 +64,7 @@ async fn answer(State(all_fail): State<Arc<AtomicBool>>, RawForm(form): RawForm)
         "broken" => (StatusCode::BAD_GATEWAY, "no upstream").into_response(),
         "html" => "<html>log in first</html>".into_response(),
         "cut" => body(3)[..90].to_owned().into_response(),
+        "nothing" => body(0).into_response(),
         "flood" => body(50_000).into_response(),
         "partial" => body(1)
             .replace("[]}", r#"["remote read failed"]}"#)
@@ -105,7 +107,7 @@ async fn every_fault_is_counted_and_logged_and_the_rule_beside_goes_on() {
         all && metrics.contains(unfitted)
     })
     .await;
-    let served = "# TYPE good gauge\ngood{n=\"0\"} 1\n";
+    let served = "# HELP good Recorded by a rule.\n# TYPE good gauge\ngood{n=\"0\"} 1\n";
     f.until("the good rule is served, and no other", async |f| {
         f.get("/predictions").await == (200, served.to_owned())
     })
@@ -116,6 +118,10 @@ async fn every_fault_is_counted_and_logged_and_the_rule_beside_goes_on() {
         assert!(log.contains(&told), "no {told} in\n{log}");
     }
     assert!(log.contains("rule=young series=1 unfitted=1"), "{log}");
+    let nothing = log
+        .matches("matches nothing\" group=g rule=nothing")
+        .count();
+    assert_eq!(nothing, 1, "once, not each time: {log}");
 
     all_fail.store(true, SeqCst);
     f.until("nothing old is served", async |f| {

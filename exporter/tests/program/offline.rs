@@ -49,6 +49,40 @@ fn two_series(dir: &Path) {
 }
 
 #[test]
+fn the_chance_of_a_breach_stands_in_the_forecasts_and_its_worth_in_the_report() {
+    let dir = tempfile::tempdir().unwrap();
+    two_series(dir.path());
+    let args =
+        "backtest --csv . --origins 12 --stride 2h --horizon 6h --threshold 120 --history 6d";
+    let mut args: Vec<&str> = args.split(' ').collect();
+    args.extend(["--forecasts", "out.jsonl"]);
+    let output = foreshadow(dir.path(), &args);
+    assert!(output.status.success(), "{output:?}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    let totals: Vec<_> = report.lines().filter(|l| l.starts_with("> 120")).collect();
+    assert_eq!(totals.len(), 2, "{report}");
+
+    let written = fs::read(dir.path().join("out.jsonl")).unwrap();
+    let mut near_misses = 0;
+    for line in lines(&written) {
+        let chances = &line["breach_probability"];
+        let [hour, whole] = ["1h", "6h"].map(|horizon| chances[horizon].as_f64().unwrap());
+        assert!(
+            (0.0..=1.0).contains(&hour) && (0.0..=1.0).contains(&whole),
+            "{chances}"
+        );
+        // The wave of 100 ± 40 crosses the threshold, so that some origins are sure and others are not.
+        near_misses += usize::from(hour < 0.3 && whole > 0.7);
+    }
+    assert!(near_misses >= 2, "{near_misses}");
+    let refused = foreshadow(
+        dir.path(),
+        &["backtest", "--csv", ".", "--threshold", "NaN"],
+    );
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn a_backtest_tells_scores_and_writes_what_was_foreseen() {
     let dir = tempfile::tempdir().unwrap();
     two_series(dir.path());
@@ -180,6 +214,40 @@ fn what_cannot_be_tested_is_said_in_a_sentence() {
             !output.status.success() && said.contains(words),
             "{args:?}: {said}"
         );
+    }
+}
+
+#[test]
+fn one_bad_file_in_a_folder_is_named_and_the_others_are_forecast() {
+    let dir = tempfile::tempdir().unwrap();
+    two_series(dir.path());
+    fs::write(dir.path().join("set/bad.csv"), "timestamp,value\nnoon,1\n").unwrap();
+    fs::write(dir.path().join("set/binary.csv"), [0xff, 0xfe]).unwrap();
+    for command in ["backtest", "forecast"] {
+        let args = [
+            command,
+            "--csv",
+            "set",
+            "--horizon",
+            "1h",
+            "--format",
+            "json",
+        ];
+        let output = foreshadow(dir.path(), &args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        for words in [
+            "set/bad.csv: line 2",
+            "set/binary.csv",
+            "2 files could not be read",
+        ] {
+            assert!(said.contains(words), "{command}: {said}");
+        }
+        assert_eq!(output.status.code(), Some(1));
+        let series: Vec<_> = lines(&output.stdout)
+            .iter()
+            .map(|s| s["series"].clone())
+            .collect();
+        assert_eq!(series, ["waves:steady", "waves:gappy"], "{command}");
     }
 }
 

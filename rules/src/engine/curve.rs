@@ -2,7 +2,7 @@
 
 use super::{
     Engine, State,
-    state::{GAUGE_LABELS, SOURCE},
+    gauges::{QUANTILE, SOURCE},
 };
 use crate::{ForecastRule, RuleKind, Source};
 use series::{Labels, Quantile, STALE_MARKER, Sample, Selector, Series, Timestamp};
@@ -104,8 +104,7 @@ fn may_match(selector: &Selector, rule: &ForecastRule) -> bool {
 
 fn curves_of(labels: &Labels, rule: &ForecastRule, selector: &Selector) -> Vec<(Labels, Quantile)> {
     let named = labels.named(rule.curve()).with(SOURCE, FORESHADOW);
-    let [_, quantile] = GAUGE_LABELS;
-    let of_level = |level: &Quantile| (named.with(quantile, level.to_string()), *level);
+    let of_level = |level: &Quantile| (named.with(QUANTILE, level.to_string()), *level);
     let curves = rule.quantiles.iter().map(of_level);
     curves
         .filter(|(labels, _)| selector.matches(labels))

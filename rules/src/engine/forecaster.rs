@@ -3,13 +3,14 @@
 use super::{
     Context, State,
     labelling::Samples,
-    models::Due,
+    models::{Due, Models},
     reader::Reader,
     state::Done,
     tracked::{Seen, Tracked},
 };
 use crate::{Failure, FailureReason, ForecastRule, Source};
 use futures::future::join_all;
+use prometheus_api::pieces;
 use series::{Labels, Sample, Timestamp};
 use std::{collections::HashSet, sync::Arc};
 use tokio::{
@@ -17,11 +18,11 @@ use tokio::{
     task::{JoinError, spawn_blocking},
 };
 
-/// Samples of histories that are held at once, 16 bytes each. What a rule has more is fitted batch by batch.
-const MAX_BATCH: usize = 32_000_000;
+/// A gap of at most so many steps is read at once. Before a longer one is, it is asked how many series there are now.
+const SHORT_GAP: usize = 100;
 
-/// Reads what is new, fits what is due, and foresees. Nothing is remembered of an evaluation that fails on the
-/// way, so that the next one begins where the last successful one ended.
+/// Reads what is new, fits what is due, and foresees. Of an evaluation that fails on the way nothing is remembered but
+/// how much of a long gap was made up for, so that the next one begins where this one got to.
 pub(super) async fn evaluate<S: Source>(
     context: &Context<'_, S>,
     state: &Arc<State>,
@@ -29,11 +30,11 @@ pub(super) async fn evaluate<S: Source>(
 ) -> Result<Done, Failure> {
     let reader = Reader::new(context, state, rule);
     let end = context.queried_at.align_down(rule.step.get());
-    let (upto, n_known) = state.with_models(|models| (models.upto(end, rule), models.len()));
+    let upto = state.with_models(|models| models.upto(end, rule));
     let recent = match upto {
         None => reader.at(end).await?,
         // The step that was seen last is asked for again: it shows who is there while no new one has come.
-        Some(upto) => reader.range((upto.min(end), end), n_known).await?,
+        Some(upto) => recent(&reader, rule, (upto.min(end), end)).await?,
     };
     let present = present(&recent, end);
     reader.check_limit(present.len())?;
@@ -54,12 +55,41 @@ pub(super) async fn evaluate<S: Source>(
         // Apart from the change, so that curves can be asked for meanwhile.
         state.with_models(|models| models.foresee(&present, &rule, now))
     };
-    on_cpu(context.cores, foresee).await.map_err(|_| {
-        Failure::new(
-            FailureReason::Internal,
-            "a model panicked when it was asked to foresee",
-        )
-    })
+    on_cpu(context.cores, foresee).await.map_err(panicked)
+}
+
+fn panicked(_: JoinError) -> Failure {
+    Failure::new(
+        FailureReason::Internal,
+        "a model panicked when it was brought up to date",
+    )
+}
+
+/// The samples since the last evaluation; of a long gap those of its end alone, since the models have taken what came
+/// before by then, in pieces that memory can hold.
+async fn recent<S: Source>(
+    reader: &Reader<'_, S>,
+    rule: &ForecastRule,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<Samples, Failure> {
+    let (state, step) = (reader.state, rule.step);
+    let n_known = state.with_models(Models::len);
+    if step.count(end.since(start)) < SHORT_GAP {
+        return reader.range((start, end), n_known).await;
+    }
+    let there = reader.at(end).await?;
+    let n_series = n_known.max(there.len()).max(1);
+    let is_known = |labels: &Labels| state.with_models(|models| models.get(labels).is_some());
+    let max_points = reader.context.max_batch / n_series;
+    for piece in pieces((start, end - step.get()), step, max_points) {
+        let samples = reader.range_of(piece, n_series, is_known).await?;
+        let (state, rule) = (Arc::clone(state), rule.clone());
+        let take = move || {
+            state.with_models_mut(|models| models.advance(&samples, piece.1, &rule));
+        };
+        on_cpu(reader.context.cores, take).await.map_err(panicked)?;
+    }
+    Ok(there)
 }
 
 /// The series that exist at the present step, each with its sample.
@@ -102,7 +132,7 @@ async fn fit_due<S: Source>(
 ) -> Result<Vec<(Labels, Tracked)>, Failure> {
     let n_points = rule.step.count(end.since(start)) + 1;
     let mut fitted = Vec::with_capacity(due.len());
-    for batch in due.chunks((MAX_BATCH / n_points).max(1)) {
+    for batch in due.chunks((reader.context.max_batch / n_points).max(1)) {
         let wanted: HashSet<_> = batch.iter().map(|due| &due.labels).collect();
         let is_wanted = |labels: &Labels| wanted.contains(labels);
         let mut histories = reader.range_of((start, end), n_series, is_wanted).await?;

@@ -1,9 +1,7 @@
 //! From the labels that an expression gives to those that a rule serves.
 
-use crate::{
-    Failure, FailureReason,
-    engine::state::{GAUGE_LABELS, SOURCE},
-};
+use super::gauges::{BAND, HORIZON, QUANTILE, SOURCE};
+use crate::{Failure, FailureReason};
 use series::{Labels, Sample};
 use std::collections::BTreeMap;
 
@@ -16,7 +14,7 @@ pub(super) struct Labelling {
 }
 
 /// Labels that a forecast sets itself.
-const FORECAST: &[&str] = &[GAUGE_LABELS[0], GAUGE_LABELS[1], SOURCE];
+const FORECAST: &[&str] = &[HORIZON, QUANTILE, BAND, SOURCE];
 
 impl Labelling {
     /// For a forecast. Where the input has labels of the same names, they are kept as `exported_…`, as

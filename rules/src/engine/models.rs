@@ -2,13 +2,17 @@
 
 use super::{
     labelling::Samples,
-    state::{Done, Row},
+    state::{Done, Quality, Row},
     tracked::Tracked,
 };
 use crate::{Evaluated, ForecastRule};
 use forecast::Fitted;
 use series::{Labels, Sample, Timestamp};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+    time::Duration,
+};
 
 /// All series that a rule foresees, and those that vanished not long ago.
 #[derive(Default)]
@@ -35,6 +39,27 @@ impl Models {
     /// The time up to which samples were taken, unless a whole history has passed since.
     pub(super) fn upto(&self, end: Timestamp, rule: &ForecastRule) -> Option<Timestamp> {
         self.upto.filter(|upto| end.since(*upto) < rule.history)
+    }
+
+    /// The time up to which samples were taken; `None` before the first evaluation.
+    pub(super) fn taken_upto(&self) -> Option<Timestamp> {
+        self.upto
+    }
+
+    /// Goes on with series that were saved; does nothing where an evaluation came first.
+    pub(super) fn go_on(&mut self, upto: Timestamp, series: BTreeMap<Labels, Tracked>) {
+        if self.upto.is_none() {
+            *self = Self {
+                upto: Some(upto),
+                series,
+            };
+        }
+    }
+
+    /// The series behind some labels, or from the first on, in order of labels.
+    pub(super) fn after(&self, last: Option<&Labels>) -> impl Iterator<Item = (&Labels, &Tracked)> {
+        let begin = last.map_or(Unbounded, Excluded);
+        self.series.range((begin, Unbounded))
     }
 
     /// How many series there are, vanished ones included.
@@ -90,10 +115,16 @@ impl Models {
         };
         for (labels, tracked) in self.of(present.iter().map(|(labels, _)| labels)) {
             match (tracked.model(), tracked.failure()) {
-                (Some(model), _) => rows.push(Row {
-                    labels: labels.clone(),
-                    values: gauges(model, rule, now),
-                }),
+                (Some(model), _) => {
+                    let origin = model.origin();
+                    let oldest = figures.oldest_origin.get_or_insert(origin);
+                    *oldest = origin.min(*oldest);
+                    rows.push(Row {
+                        labels: labels.clone(),
+                        values: gauges(model, rule, now),
+                        quality: quality(tracked, model, rule),
+                    });
+                }
                 (None, None) => figures.not_enough_history += 1,
                 (None, Some(error)) => {
                     tracing::debug!(rule = rule.name, series = %labels, error, "no model fits");
@@ -101,7 +132,7 @@ impl Models {
                 }
             }
         }
-        figures.samples = rows.len() * rule.horizons.len() * rule.quantiles.len();
+        figures.samples = rows.iter().map(Row::n_samples).sum();
         Done { figures, rows }
     }
 
@@ -116,6 +147,18 @@ impl Models {
         labels: impl Iterator<Item = &'m Labels>,
     ) -> impl Iterator<Item = (&'m Labels, &'m Tracked)> {
         labels.filter_map(|labels| Some((labels, self.get(labels)?)))
+    }
+}
+
+/// How good the forecasts of a series have been, and how usual its last sample was.
+fn quality(tracked: &Tracked, model: &dyn Fitted, rule: &ForecastRule) -> Quality {
+    let standings = tracked.record().map(|record| {
+        let horizons = 0..rule.horizons.len();
+        horizons.map(|idx| record.standing(idx)).collect()
+    });
+    Quality {
+        standings: standings.unwrap_or_default(),
+        anomaly: model.anomaly().map(|anomaly| f64::from(anomaly.score)),
     }
 }
 

@@ -4,12 +4,12 @@ use super::{Context, State, labelling::Samples};
 use crate::{Failure, FailureReason, ForecastRule, Source};
 use prometheus_api::{Answer, MAX_POINTS, pieces};
 use series::{Labels, Sample, Step, Timestamp};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Reads what one rule's expression gives.
 pub(super) struct Reader<'e, S> {
     pub(super) context: &'e Context<'e, S>,
-    state: &'e State,
+    pub(super) state: &'e Arc<State>,
     rule: &'e ForecastRule,
 }
 
@@ -22,7 +22,7 @@ const SOUNDINGS: u32 = 100;
 impl<'e, S: Source> Reader<'e, S> {
     pub(super) fn new(
         context: &'e Context<'e, S>,
-        state: &'e State,
+        state: &'e Arc<State>,
         rule: &'e ForecastRule,
     ) -> Self {
         Self {
@@ -37,6 +37,7 @@ impl<'e, S: Source> Reader<'e, S> {
     pub(super) async fn at(&self, at: Timestamp) -> Result<Samples, Failure> {
         let answer = self.context.source.instant(&self.rule.expr, at).await?;
         let series = complete(answer)?;
+        self.context.count(series.len());
         self.check_limit(series.len())?;
         let samples = series
             .into_iter()
@@ -115,6 +116,7 @@ impl<'e, S: Source> Reader<'e, S> {
         for (start, end) in pieces(range, step, max_points) {
             let answer = self.context.source.range(&self.rule.expr, start, end, step);
             for series in complete(answer.await?)? {
+                self.context.count(series.samples.len());
                 if is_wanted(&self.state.labelling.apply(&series.labels)) {
                     let all: &mut Vec<Sample> = samples.entry(series.labels).or_default();
                     all.extend(series.samples);

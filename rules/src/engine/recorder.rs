@@ -2,7 +2,7 @@
 
 use super::{
     Context,
-    state::{Done, Row, State},
+    state::{Done, Quality, Row, State},
 };
 use crate::{Evaluated, Failure, RecordRule, Source};
 
@@ -15,6 +15,7 @@ pub(super) async fn evaluate<S: Source>(
         .source
         .instant(&rule.expr, context.queried_at)
         .await?;
+    context.count(answer.value.len());
     if answer.value.len() > context.limit {
         return Err(Failure::too_many_series(answer.value.len(), context.limit));
     }
@@ -26,6 +27,7 @@ pub(super) async fn evaluate<S: Source>(
     let rows = samples.into_iter().map(|(labels, samples)| Row {
         labels: labels.named(&rule.name),
         values: samples.iter().map(|sample| sample.value).collect(),
+        quality: Quality::default(),
     });
     let rows: Vec<_> = rows.collect();
     let figures = Evaluated {

@@ -1,18 +1,17 @@
 //! What one rule remembers from one evaluation to the next.
 
-use super::{Labelling, Predicted, models::Models};
-use crate::{Evaluated, Failure, ForecastRule, RuleKind};
+use super::{
+    Labelling, Predicted,
+    gauges::{self, Gauges},
+    models::Models,
+};
+use crate::{Evaluated, Failure, RuleKind};
+use forecast::Standing;
 use series::{Labels, Timestamp};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
-
-/// Labels that tell apart the gauges of one forecast.
-pub(super) const GAUGE_LABELS: [&str; 2] = ["horizon", "quantile"];
-
-/// The label by which Prometheus knows which queries to send to remote read.
-pub(super) const SOURCE: &str = "source";
 
 /// One rule with all that it remembers.
 pub(super) struct State {
@@ -33,6 +32,8 @@ pub(super) struct Board {
     pub(super) last_error: Option<String>,
     /// What the last successful evaluation gave.
     pub(super) output: Option<Arc<Output>>,
+    /// Series that the expression gave then.
+    n_series: Option<usize>,
 }
 
 /// What an evaluation gave.
@@ -49,6 +50,27 @@ pub(super) struct Row {
     pub(super) labels: Labels,
     /// One for a recording; one each quantile of each horizon for a forecast, horizon by horizon.
     pub(super) values: Vec<f64>,
+    /// Of a forecast; empty for a recording.
+    pub(super) quality: Quality,
+}
+
+/// How good the forecasts of a series have been, and how usual its last sample was.
+#[derive(Default)]
+pub(super) struct Quality {
+    /// One each horizon; `None` while too few forecasts came due.
+    pub(super) standings: Box<[Option<Standing>]>,
+    /// `None` from a model that does not judge.
+    pub(super) anomaly: Option<f64>,
+}
+
+impl Row {
+    /// Samples that it is served as.
+    pub(super) fn n_samples(&self) -> usize {
+        let judged = self.quality.standings.iter().flatten();
+        let of_standings = judged.map(|standing| 2 + usize::from(standing.mase.is_some()));
+        let of_anomaly = usize::from(self.quality.anomaly.is_some());
+        self.values.len() + of_standings.sum::<usize>() + of_anomaly
+    }
 }
 
 /// An evaluation that succeeded.
@@ -82,7 +104,8 @@ impl State {
         let mut board = self.lock();
         board.last_evaluation = Some(at);
         board.last_error = outcome.as_ref().err().map(ToString::to_string);
-        let Done { figures, rows } = outcome?;
+        let Done { mut figures, rows } = outcome?;
+        figures.series_before = board.n_series.replace(figures.series);
         board.output = Some(Arc::new(Output {
             at,
             served_for,
@@ -119,33 +142,13 @@ impl State {
 
     /// The samples of an output, with all their labels.
     pub(super) fn predictions(&self, output: &Output) -> Vec<Predicted> {
-        let rows = output.rows.iter();
         match &self.kind {
-            RuleKind::Forecast(rule) => rows.flat_map(|row| gauges(rule, row)).collect(),
-            RuleKind::Record(_) => rows.map(recorded).collect(),
+            RuleKind::Forecast(rule) => {
+                let gauges = Gauges::of(rule);
+                let rows = output.rows.iter();
+                rows.flat_map(|row| gauges.expose(row)).collect()
+            }
+            RuleKind::Record(_) => output.rows.iter().map(gauges::recorded).collect(),
         }
-    }
-}
-
-fn gauges<'r>(rule: &'r ForecastRule, row: &'r Row) -> impl Iterator<Item = Predicted> + 'r {
-    let named = row.labels.named(rule.gauge());
-    let [horizon, quantile] = GAUGE_LABELS;
-    let of_horizon = row.values.chunks(rule.quantiles.len()).zip(&rule.horizons);
-    of_horizon.flat_map(move |(values, ahead)| {
-        let labels = named.with(horizon, &ahead.text);
-        values
-            .iter()
-            .zip(&rule.quantiles)
-            .map(move |(value, level)| Predicted {
-                labels: labels.with(quantile, level.to_string()),
-                value: *value,
-            })
-    })
-}
-
-fn recorded(row: &Row) -> Predicted {
-    Predicted {
-        labels: row.labels.clone(),
-        value: row.values[0],
     }
 }

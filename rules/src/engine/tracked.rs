@@ -1,12 +1,19 @@
 //! One series and its model.
 
+mod saved;
+
+pub(super) use saved::{decode, encode};
+
 use crate::ForecastRule;
-use forecast::{FitError, Fitted, History, HistoryError, fit};
+use forecast::{FitError, Fitted, History, HistoryError, TrackRecord, UpdateError, fit};
 use series::{Sample, Timestamp};
+use std::time::Duration;
 
 /// A series that a rule foresees.
 pub(super) struct Tracked {
     model: Option<Box<dyn Fitted>>,
+    /// How the model's forecasts turned out; the record outlives the model.
+    record: Option<TrackRecord>,
     /// Why there is no model, or none newer.
     unfit: Option<Unfit>,
     seen: Seen,
@@ -15,7 +22,7 @@ pub(super) struct Tracked {
 }
 
 /// What is known of a series' samples when they are gone.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Seen {
     /// When it was first seen.
     pub(super) first: Timestamp,
@@ -28,6 +35,7 @@ pub(super) struct Seen {
 }
 
 /// Why a model could not be fitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Unfit {
     /// Too young: this many finite samples are needed.
     TooYoung(usize),
@@ -64,7 +72,10 @@ impl Tracked {
     pub(super) fn fit(samples: &[Sample], seen: Seen, rule: &ForecastRule) -> Self {
         let fitted = History::from_samples(samples, rule.step)
             .map_err(Unfit::from)
-            .and_then(|history| fit(&history, &rule.settings).map_err(Unfit::from));
+            .and_then(|history| {
+                let model = fit(&history, &rule.settings)?;
+                Ok((model, TrackRecord::new(&history, &horizons(rule))))
+            });
         Self::new(fitted, seen, rule)
     }
 
@@ -74,14 +85,15 @@ impl Tracked {
         Self::new(Err(unfit), seen, rule)
     }
 
-    fn new(fitted: Result<Box<dyn Fitted>, Unfit>, seen: Seen, rule: &ForecastRule) -> Self {
-        let (model, unfit) = match fitted {
-            Ok(model) => (Some(model), None),
-            Err(unfit) => (None, Some(unfit)),
+    fn new(fitted: Result<ModelAndRecord, Unfit>, seen: Seen, rule: &ForecastRule) -> Self {
+        let (model, record, unfit) = match fitted {
+            Ok((model, record)) => (Some(model), Some(record), None),
+            Err(unfit) => (None, None, Some(unfit)),
         };
         let fit_at = next_fit(seen.n_finite, unfit.as_ref(), rule.n_history());
         Self {
             model,
+            record,
             unfit,
             seen,
             fit_at,
@@ -95,24 +107,36 @@ impl Tracked {
                 continue;
             }
             self.seen.count(*sample);
-            if let Some(model) = &mut self.model
-                && let Err(error) = model.update(*sample)
-            {
+            if let Err(error) = self.update(*sample) {
                 tracing::debug!(%error, "a model refused a sample");
             }
         }
     }
 
-    /// Takes the place of what was known before, but keeps the older model when there is none newer.
+    fn update(&mut self, sample: Sample) -> Result<(), UpdateError> {
+        match (&mut self.model, &mut self.record) {
+            (Some(model), Some(record)) => record.observe(&mut **model, sample),
+            (Some(model), None) => model.update(sample),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Takes the place of what was known before, but keeps the older model when there is none newer, and the longer
+    /// record of the two.
     pub(super) fn replace(mut self, before: Option<Self>) -> Self {
-        if self.model.is_none() {
-            self.model = before.and_then(|before| before.model);
+        if let Some(before) = before {
+            self.model = self.model.or(before.model);
+            self.record = before.record.or(self.record);
         }
         self
     }
 
     pub(super) fn model(&self) -> Option<&dyn Fitted> {
         self.model.as_deref()
+    }
+
+    pub(super) fn record(&self) -> Option<&TrackRecord> {
+        self.record.as_ref()
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -131,6 +155,14 @@ impl Tracked {
             Some(Unfit::TooYoung(_)) | None => None,
         }
     }
+}
+
+type ModelAndRecord = (Box<dyn Fitted>, TrackRecord);
+
+/// What a record is kept for: the rule's horizons, in its order.
+fn horizons(rule: &ForecastRule) -> Vec<Duration> {
+    let horizons = rule.horizons.iter();
+    horizons.map(|named| named.horizon.get()).collect()
 }
 
 /// A young series is fitted again each time that it has doubled, until it fills the history: its seasons show

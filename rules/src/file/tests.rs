@@ -155,3 +155,14 @@ fn a_file_without_groups_is_told_what_it_needs() {
     r.yml:1: rules: unknown key, expected one of: groups
     ");
 }
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    let begin = "groups: []\n#";
+    let of_size = |n_bytes: usize| format!("{begin}{}", "x".repeat(n_bytes - begin.len()));
+    assert_eq!(problems(&of_size(MAX_BYTES)), "fine");
+    assert_snapshot!(
+        problems(&of_size(MAX_BYTES + 1)),
+        @"r.yml: is larger than the 1048576 bytes allowed; split it into several files"
+    );
+}

@@ -1,17 +1,13 @@
 //! Prometheus away, wrong, or giving too much.
 
-use crate::world::{LOAD, NOW, World, at, engine, evaluate, outcome};
-use prometheus_api::{QueryError, Reason};
+use crate::world::{LOAD, NOW, World, at, engine, evaluate, outcome, unavailable};
+use prometheus_api::Reason;
 use rules::FailureReason;
 
 const TOTAL: &str = "record: total, expr: sum";
 
 fn fail(world: &World, expr: &str) {
-    let error = || QueryError::ServerError {
-        status: 503,
-        message: "starting".to_owned(),
-    };
-    world.inner().failing.insert(expr.to_owned(), error);
+    world.inner().failing.insert(expr.to_owned(), unavailable);
 }
 
 #[tokio::test]

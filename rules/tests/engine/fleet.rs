@@ -1,6 +1,7 @@
 //! Series that come, grow and go.
 
 use crate::world::{LOAD, NOW, World, at, engine, evaluate, load};
+use rules::Meaning;
 
 #[tokio::test]
 async fn one_sample_alone_is_not_enough_history() {
@@ -85,7 +86,9 @@ async fn a_series_that_vanished_is_dropped_at_once_and_remembered_for_an_hour() 
     for step in 0..22 {
         let now = NOW + 600 * step;
         evaluate(&engine, now).await;
-        seen.push((engine.predictions(at(now)).len() / 6, world.asked().len()));
+        let predictions = engine.predictions(at(now)).into_iter();
+        let forecasts = predictions.filter(|p| p.meaning == Meaning::Forecast);
+        seen.push((forecasts.count() / 6, world.asked().len()));
     }
     let there = |n: usize| vec![(2, 1); n];
     let away = |n: usize| vec![(1, 1); n];
@@ -109,4 +112,7 @@ async fn an_expression_that_gives_nothing_is_no_failure() {
     assert_eq!(evaluate(&engine, NOW).await.series, 0);
     assert_eq!(evaluate(&engine, NOW + 60).await.series, 0);
     assert_eq!(engine.predictions(at(NOW + 60)), []);
+    world.add("load", &[], |t| Some(load(t)));
+    let found = evaluate(&engine, NOW + 120).await;
+    assert_eq!((found.series_before, found.series), (Some(0), 1));
 }

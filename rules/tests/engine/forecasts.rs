@@ -54,7 +54,8 @@ async fn history_is_read_once_and_then_only_what_is_new() {
     );
     evaluate(&engine, NOW + 60).await;
     assert_eq!(world.asked(), [format!("load {NOW}..{NOW}/10m")]);
-    evaluate(&engine, NOW + 1_260).await;
+    let figures = evaluate(&engine, NOW + 1_260).await;
+    assert_eq!(figures.oldest_origin, Some(at(NOW + 1_200)));
     assert_eq!(world.asked(), [format!("load {NOW}..{}/10m", NOW + 1_200)]);
     let origin = engine.status(at(NOW + 1_260))[0].oldest_origin;
     assert_eq!(origin, Some(at(NOW + 1_200)));

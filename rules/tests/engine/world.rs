@@ -19,6 +19,8 @@ pub(crate) struct Inner {
     series: BTreeMap<String, Vec<Script>>,
     /// Expressions that fail, and how.
     pub(crate) failing: BTreeMap<String, fn() -> QueryError>,
+    /// Every question fails after so many more.
+    pub(crate) fails_after: Option<usize>,
     /// Put into each answer.
     pub(crate) warnings: Vec<String>,
     /// All that was asked for since it was last looked at.
@@ -71,6 +73,9 @@ impl World {
         tokio::time::sleep(delay).await;
         let mut inner = self.inner();
         inner.asked.push(format!("{expr} {question}"));
+        if let Some(left) = &mut inner.fails_after {
+            *left = left.checked_sub(1).ok_or_else(unavailable)?;
+        }
         inner.failing.get(expr).map_or(Ok(()), |error| Err(error()))
     }
 
@@ -82,6 +87,14 @@ impl World {
             samples: times.iter().filter_map(|at| script.sample(*at)).collect(),
         });
         series.filter(|series| !series.samples.is_empty()).collect()
+    }
+}
+
+/// What a Prometheus says that is not up yet.
+pub(crate) fn unavailable() -> QueryError {
+    QueryError::ServerError {
+        status: 503,
+        message: "starting".to_owned(),
     }
 }
 
@@ -138,6 +151,11 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 /// A rule on ten-minute steps that is quick to fit.
 pub(crate) const LOAD: &str = "forecast: 'shop:load', expr: load, step: 10m, history: 4d, \
     horizons: [30m, 6h], quantiles: [0.1, 0.5, 0.9], seasons: [1d], model: seasonal_naive";
+
+/// The same with a model that is saved.
+pub(crate) fn online() -> String {
+    LOAD.replace("seasonal_naive", "online")
+}
 
 /// An engine with one group of these rules, evaluated each minute.
 pub(crate) fn engine(world: &World, rules: &[&str]) -> Engine<World> {

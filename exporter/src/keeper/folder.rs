@@ -1,0 +1,173 @@
+//! The folder of saved models: one file a rule, written whole or not at all.
+
+use anyhow::{Context as _, ensure};
+use rules::{Refused, Restored, Restoring, Saving, is_saved_state};
+use series::Timestamp;
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, BufReader, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The name of the folder inside the storage folder.
+const NAME: &str = "models";
+
+/// A file that one program locks while it saves here; the system frees it when the program ends, however it ends.
+const LOCK: &str = "LOCK";
+
+/// What a file is called that is not whole yet.
+const UNFINISHED: &str = ".tmp";
+
+/// Where models are saved.
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Taken at the first save, and held for good. One save runs at a time.
+    lock: Mutex<Option<File>>,
+}
+
+impl Folder {
+    /// The folder inside the storage folder; made when there is something to save.
+    pub(crate) fn inside(storage: &Path) -> Self {
+        Self {
+            path: storage.join(NAME),
+            lock: Mutex::default(),
+        }
+    }
+
+    /// A file in it.
+    pub(crate) fn path(&self, file_name: &str) -> PathBuf {
+        self.path.join(file_name)
+    }
+
+    /// Lets a rule go on from its file; `None` when it has none.
+    pub(crate) fn restore(&self, rule: &Restoring, now: Timestamp) -> Option<Restored> {
+        match File::open(self.path(&rule.file_name())) {
+            Ok(file) => Some(rule.read(BufReader::new(file), now)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => Some(Restored {
+                series: 0,
+                refused: vec![Refused::Unreadable(error)],
+            }),
+        }
+    }
+
+    /// Saves every rule, and then removes files of rules that are not configured any more. Where one cannot be saved
+    /// the others still are. Returns the size of all files in bytes.
+    pub(crate) fn save(
+        &self,
+        rules: Vec<Saving>,
+        configured: &BTreeSet<String>,
+        cancelled: &CancellationToken,
+    ) -> anyhow::Result<u64> {
+        if rules.is_empty() && !self.path.exists() {
+            return Ok(0);
+        }
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            *lock = Some(self.take()?);
+        }
+        let saved = rules
+            .into_iter()
+            .map(|rule| self.save_one(rule, cancelled))
+            .collect::<Vec<_>>();
+        let n_bytes = saved.into_iter().sum::<anyhow::Result<u64>>()?;
+        self.sweep(configured)
+            .with_context(|| format!("clearing {}", self.path.display()))?;
+        Ok(n_bytes)
+    }
+
+    /// Makes the folder and keeps other programs from saving here.
+    fn take(&self) -> anyhow::Result<File> {
+        let path = &self.path;
+        let attempt = || format!("opening the folder {}", path.display());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(attempt)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK))
+            .with_context(attempt)?;
+        let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+        ensure!(
+            !is_taken,
+            "another program saves its models in {}",
+            path.display()
+        );
+        // A file system without locks is no reason to forget everything.
+        Ok(lock)
+    }
+
+    /// Writes beside the file, and puts it in its place once the disk has it.
+    fn save_one(&self, rule: Saving, cancelled: &CancellationToken) -> anyhow::Result<u64> {
+        let path = self.path(&rule.file_name());
+        let unfinished = self.path(&(rule.file_name() + UNFINISHED));
+        let written = write(&unfinished, rule, cancelled)
+            .and_then(|n_bytes| {
+                fs::rename(&unfinished, &path)?;
+                File::open(&self.path)?.sync_all()?;
+                Ok(n_bytes)
+            })
+            .with_context(|| format!("writing {}", path.display()));
+        if written.is_err() {
+            // It may not be there at all.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    /// Removes what belongs to no rule, but nothing that is not ours.
+    fn sweep(&self, configured: &BTreeSet<String>) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let rule = name.strip_suffix(UNFINISHED).unwrap_or(&name);
+            let is_state = Path::new(rule)
+                .extension()
+                .is_some_and(|extension| extension == "state")
+                && entry.file_type()?.is_file();
+            if is_state && !configured.contains(rule) && is_ours(&entry.path())? {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_ours(path: &Path) -> io::Result<bool> {
+    let mut beginning = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut beginning)?;
+    Ok(is_saved_state(&beginning))
+}
+
+fn write(path: &Path, rule: Saving, cancelled: &CancellationToken) -> anyhow::Result<u64> {
+    // What a crash left here is in the way.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(error.into());
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut n_bytes = 0;
+    for piece in rule {
+        ensure!(!cancelled.is_cancelled(), "there was no time left for it");
+        file.write_all(&piece)?;
+        n_bytes += piece.len() as u64;
+    }
+    file.sync_all()?;
+    Ok(n_bytes)
+}
