@@ -4,7 +4,9 @@ mod actions;
 mod auth;
 mod lifecycle;
 mod measure;
+mod params;
 mod predictions;
+mod query;
 mod read;
 mod webhook;
 
@@ -38,6 +40,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(predictions::metrics))
         .route("/predictions", get(predictions::predictions))
         .route("/api/v1/read", post(read::read))
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/series", get(query::series).post(query::series))
+        .route("/api/v1/labels", get(query::labels).post(query::labels))
+        .route("/api/v1/label/{name}/values", get(query::values))
         .route("/api/v1/webhook/alertmanager", post(webhook::receive))
         .route("/api/v1/actions", get(actions::list))
         .route("/api/v1/actions/{id}", get(actions::show))

@@ -1,0 +1,283 @@
+//! A small query API over predicted series alone, in the shape of Prometheus' own.
+//!
+//! Grafana's Prometheus data source speaks it where there is no remote read.
+
+use super::{App, failure, params::Params, success};
+use crate::{
+    exposition,
+    query::{self, Grid, Question, Refused},
+};
+use axum::{
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::Response,
+};
+use rules::CurveError;
+use serde_json::{Value, json};
+use series::{Labels, Sample, Selector, Series, Timestamp};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc};
+
+/// Points a series that one range query may have, as Prometheus limits its own.
+const MAX_POINTS: usize = 11_000;
+
+/// Samples that one answer may hold, some hundred megabytes of JSON.
+const MAX_SAMPLES: usize = 2_000_000;
+
+/// Why a question is not answered, and the status that says so.
+struct Failed(StatusCode, String);
+
+impl Failed {
+    fn bad(sentence: impl Display) -> Self {
+        Self(StatusCode::BAD_REQUEST, sentence.to_string())
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refused::NotPromQl(_) | Refused::Matcher(_) => StatusCode::BAD_REQUEST,
+        };
+        Self(status, refused.to_string())
+    }
+}
+
+impl From<CurveError> for Failed {
+    fn from(error: CurveError) -> Self {
+        Self(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    }
+}
+
+impl From<String> for Failed {
+    fn from(sentence: String) -> Self {
+        Self::bad(sentence)
+    }
+}
+
+/// `/api/v1/query`
+pub(super) async fn instant(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    answer(app, query, body, |app, params| {
+        let time = params.time_or("time", app.now())?;
+        let (kind, result) = match &Question::read(params.required("query")?)? {
+            Question::Scalar(value) => {
+                let value = *value;
+                ("scalar", point(&Sample { at: time, value }))
+            }
+            Question::Vector(picked) => {
+                let fetch = |start, end| predicted(app, &picked.selector, (start, end));
+                let values = query::instant(picked, time, fetch)?;
+                ("vector", values.iter().map(in_vector).collect())
+            }
+            Question::Matrix(picked, length) => {
+                let fetch = |start, end| predicted(app, &picked.selector, (start, end));
+                let series = query::samples((picked, *length), time, fetch)?;
+                ("matrix", series.iter().map(in_matrix).collect())
+            }
+        };
+        Ok(json!({ "resultType": kind, "result": result }))
+    })
+    .await
+}
+
+/// `/api/v1/query_range`
+pub(super) async fn range(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    answer(app, query, body, |app, params| {
+        let grid = grid(params)?;
+        let series = match &Question::read(params.required("query")?)? {
+            Question::Scalar(value) => vec![grid.constant(*value)],
+            Question::Vector(picked) => query::range(picked, grid, |start, end| {
+                let series = predicted(app, &picked.selector, (start, end))?;
+                let n_samples = series.len().saturating_mul(grid.len());
+                if n_samples > MAX_SAMPLES {
+                    return Err(Failed(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        too_many(n_samples),
+                    ));
+                }
+                Ok(series)
+            })?,
+            Question::Matrix(..) => {
+                return Err(Failed::bad(
+                    "a range query wants an instant vector or a scalar",
+                ));
+            }
+        };
+        let result: Value = series.iter().map(in_matrix).collect();
+        Ok(json!({ "resultType": "matrix", "result": result }))
+    })
+    .await
+}
+
+/// `/api/v1/series`
+pub(super) async fn series(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    answer(app, query, body, |app, params| {
+        if params.all("match[]").next().is_none() {
+            return Err(Failed::bad("no match[] parameter provided"));
+        }
+        Ok(json!(all_labels(app, params)?))
+    })
+    .await
+}
+
+/// `/api/v1/labels`
+pub(super) async fn labels(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    answer(app, query, body, |app, params| {
+        let all = all_labels(app, params)?;
+        let names: BTreeSet<&str> = all
+            .iter()
+            .flat_map(|l| l.iter().map(|(name, _)| name))
+            .collect();
+        Ok(json!(names))
+    })
+    .await
+}
+
+/// `/api/v1/label/{name}/values`
+pub(super) async fn values(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    answer(app, query, Bytes::new(), move |app, params| {
+        let all = all_labels(app, params)?;
+        let values: BTreeSet<&str> = all.iter().map(|labels| labels.get(&name)).collect();
+        Ok(json!(
+            values
+                .iter()
+                .filter(|value| !value.is_empty())
+                .collect::<Vec<_>>()
+        ))
+    })
+    .await
+}
+
+/// Works a question out where blocking is allowed: many models may have to be asked.
+async fn answer(
+    app: Arc<App>,
+    query: Option<String>,
+    body: Bytes,
+    work: impl FnOnce(&App, &Params) -> Result<Value, Failed> + Send + 'static,
+) -> Response {
+    let Ok(permit) = app.reads.clone().acquire_owned().await else {
+        let sentence = "the server is shutting down";
+        return failure(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    };
+    let answer = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work(&app, &Params::read(query.as_deref(), &body))
+    });
+    match answer.await {
+        Ok(Ok(data)) => success(data),
+        Ok(Err(Failed(status, sentence))) => failure(status, sentence),
+        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
+    }
+}
+
+fn grid(params: &Params) -> Result<Grid, Failed> {
+    let grid = Grid {
+        start: params.time("start")?,
+        end: params.time("end")?,
+        step: params.step("step")?,
+    };
+    if grid.end < grid.start {
+        return Err(Failed::bad(
+            "end timestamp must not be before start timestamp",
+        ));
+    }
+    if grid.len() > MAX_POINTS {
+        return Err(Failed::bad(format!(
+            "the query has {} points a series, limit is {MAX_POINTS}; ask for a longer step",
+            grid.len()
+        )));
+    }
+    Ok(grid)
+}
+
+fn too_many(n_samples: usize) -> String {
+    format!(
+        "the answer would hold {n_samples} samples, limit is {MAX_SAMPLES}; ask for fewer series or a longer step"
+    )
+}
+
+/// The samples of the picked series in a stretch of time: curves, and the gauges that are true at present.
+fn predicted(
+    app: &App,
+    selector: &Selector,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<Vec<Series>, Failed> {
+    let (engine, now) = (&app.running().engine, app.now());
+    let mut all = engine.curves(selector, start, end, now)?;
+    if (start..=end).contains(&now) {
+        let gauges = engine.predictions(now).into_iter();
+        all.extend(
+            gauges
+                .filter(|gauge| selector.matches(&gauge.labels))
+                .map(|gauge| Series {
+                    labels: gauge.labels,
+                    samples: vec![Sample {
+                        at: now,
+                        value: gauge.value,
+                    }],
+                }),
+        );
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    }
+    Ok(all)
+}
+
+/// The labels of all series that any `match[]` picks; of all series where there is none.
+fn all_labels(app: &App, params: &Params) -> Result<BTreeSet<Labels>, Failed> {
+    let selectors = params.all("match[]").map(Question::selector);
+    let mut selectors = selectors.collect::<Result<Vec<_>, _>>()?;
+    if selectors.is_empty() {
+        selectors.push(Selector::default());
+    }
+    let (engine, now) = (&app.running().engine, app.now());
+    let gauges: Vec<Labels> = engine
+        .predictions(now)
+        .into_iter()
+        .map(|p| p.labels)
+        .collect();
+    let mut all = BTreeSet::new();
+    for selector in &selectors {
+        all.extend(engine.curve_labels(selector, now));
+        all.extend(
+            gauges
+                .iter()
+                .filter(|labels| selector.matches(labels))
+                .cloned(),
+        );
+    }
+    Ok(all)
+}
+
+fn in_vector((labels, sample): &(Labels, Sample)) -> Value {
+    json!({ "metric": labels, "value": point(sample) })
+}
+
+fn in_matrix(series: &Series) -> Value {
+    let values: Value = series.samples.iter().map(point).collect();
+    json!({ "metric": series.labels, "values": values })
+}
+
+/// `[1435781451.781, "1.5"]`
+fn point(sample: &Sample) -> Value {
+    json!([sample.at.as_seconds_f64(), exposition::number(sample.value)])
+}
