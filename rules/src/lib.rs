@@ -21,8 +21,8 @@ mod schedule;
 mod source;
 
 pub use engine::{
-    CurveError, Engine, Foreseen, Meaning, Options, Predicted, Refused, Restored, Restoring,
-    RuleStatus, Saving,
+    CurveError, Engine, Family, Foreseen, Meaning, Options, Predicted, Refused, Restored,
+    Restoring, RuleStatus, Saving,
 };
 pub use file::{MAX_BYTES, check_all, parse};
 pub use frames::is_saved_state;

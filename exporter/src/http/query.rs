@@ -225,18 +225,14 @@ fn predicted(
     let (engine, now) = (&app.running().engine, app.now());
     let mut all = engine.curves(selector, start, end, now)?;
     if (start..=end).contains(&now) {
-        let gauges = engine.predictions(now).into_iter();
-        all.extend(
-            gauges
-                .filter(|gauge| selector.matches(&gauge.labels))
-                .map(|gauge| Series {
-                    labels: gauge.labels,
-                    samples: vec![Sample {
-                        at: now,
-                        value: gauge.value,
-                    }],
-                }),
-        );
+        let gauges = engine.predictions_of(selector, now).into_iter();
+        all.extend(gauges.map(|gauge| Series {
+            labels: gauge.labels,
+            samples: vec![Sample {
+                at: now,
+                value: gauge.value,
+            }],
+        }));
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
     }
     Ok(all)
@@ -250,20 +246,11 @@ fn all_labels(app: &App, params: &Params) -> Result<BTreeSet<Labels>, Failed> {
         selectors.push(Selector::default());
     }
     let (engine, now) = (&app.running().engine, app.now());
-    let gauges: Vec<Labels> = engine
-        .predictions(now)
-        .into_iter()
-        .map(|p| p.labels)
-        .collect();
     let mut all = BTreeSet::new();
     for selector in &selectors {
         all.extend(engine.curve_labels(selector, now));
-        all.extend(
-            gauges
-                .iter()
-                .filter(|labels| selector.matches(labels))
-                .cloned(),
-        );
+        let gauges = engine.predictions_of(selector, now);
+        all.extend(gauges.into_iter().map(|gauge| gauge.labels));
     }
     Ok(all)
 }

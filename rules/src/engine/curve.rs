@@ -2,11 +2,14 @@
 
 use super::{
     Engine, State,
-    gauges::{QUANTILE, SOURCE},
+    families::value_of,
+    gauges::{ORIGIN, QUANTILE, SOURCE},
+    grid::{Grid, Span},
+    vintage::Vintage,
 };
 use crate::{ForecastRule, RuleKind, Source};
-use series::{Labels, Quantile, STALE_MARKER, Sample, Selector, Series, Timestamp};
-use std::time::Duration;
+use series::{Labels, Matcher, STALE_MARKER, Sample, Selector, Series, Timestamp};
+use std::sync::Arc;
 
 /// Why curves were not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,15 +29,13 @@ pub enum CurveError {
 /// The value of the `source` label.
 const FORESHADOW: &str = "foreshadow";
 
-/// The widest spacing of a curve: wider, and the look-back of PromQL would tear it.
-const MAX_SPACING: Duration = Duration::from_mins(1);
-
 impl<S: Source> Engine<S> {
     /// The curves that a selector picks, within a range whose ends are included; sorted by labels.
     ///
     /// A curve begins after the evaluation that it was made from and ends with the longest horizon. One spacing
-    /// later stands a staleness marker, so that look-back does not drag it on. Only rules that are
-    /// fresh have curves. Heavy for many series: call it where blocking is allowed.
+    /// later stands a staleness marker, so that look-back does not drag it on. Only rules that are fresh have curves.
+    /// A selector with a matcher on `origin` picks among the curves of earlier evaluations, too, which have that
+    /// label. Heavy for many series: call it where blocking is allowed.
     pub fn curves(
         &self,
         selector: &Selector,
@@ -71,53 +72,125 @@ impl<S: Source> Engine<S> {
     }
 
     fn picked(&self, selector: &Selector, now: Timestamp) -> Vec<Picked<'_>> {
-        let mut picked = Vec::new();
+        let mut all = Vec::new();
         for state in self.states() {
             let RuleKind::Forecast(rule) = &state.kind else {
                 continue;
             };
-            let Some(output) = state.fresh(now).filter(|_| may_match(selector, rule)) else {
+            let Some(picker) = Picker::of(selector, state, rule) else {
                 continue;
             };
-            picked.extend(output.rows.iter().map(|row| Picked {
-                state,
-                rule,
-                evaluated_at: output.at,
-                curves: curves_of(&row.labels, rule, selector),
-                labels: row.labels.clone(),
-            }));
+            if let Some(output) = state.fresh(now) {
+                let rows = output.rows.iter();
+                all.extend(rows.filter_map(|row| picker.live(&row.labels, output.at)));
+            }
+            if picker.asks_for_origins() {
+                state.with_models(|models| {
+                    for (labels, tracked) in models.after(None) {
+                        let vintages = tracked.vintages().iter();
+                        all.extend(vintages.filter_map(|vintage| picker.issued(labels, vintage)));
+                    }
+                });
+            }
         }
-        picked.retain(|picked| !picked.curves.is_empty());
-        picked
+        all
     }
 }
 
-/// Whether the name alone lets a rule's curves pass, before labels are made for each series.
-fn may_match(selector: &Selector, rule: &ForecastRule) -> bool {
-    let name = Labels::default().named(rule.curve());
-    let mut of_name = selector
-        .matchers()
-        .iter()
-        .filter(|m| m.name() == "__name__");
-    of_name.all(|matcher| matcher.matches(&name))
+/// Picks among the curves of one rule.
+struct Picker<'e, 's> {
+    state: &'e State,
+    rule: &'e ForecastRule,
+    name: String,
+    levels: Vec<String>,
+    matchers: &'s [Matcher],
 }
 
-fn curves_of(labels: &Labels, rule: &ForecastRule, selector: &Selector) -> Vec<(Labels, Quantile)> {
-    let named = labels.named(rule.curve()).with(SOURCE, FORESHADOW);
-    let of_level = |level: &Quantile| (named.with(QUANTILE, level.to_string()), *level);
-    let curves = rule.quantiles.iter().map(of_level);
-    curves
-        .filter(|(labels, _)| selector.matches(labels))
-        .collect()
+impl<'e, 's> Picker<'e, 's> {
+    /// `None` where the name alone lets no curve pass, before anything is done for each series.
+    fn of(selector: &'s Selector, state: &'e State, rule: &'e ForecastRule) -> Option<Self> {
+        let (name, matchers) = (rule.curve(), selector.matchers());
+        let mut of_name = matchers.iter().filter(|m| m.name() == "__name__");
+        let levels = rule.quantiles.iter().map(ToString::to_string).collect();
+        of_name.all(|matcher| matcher.takes(&name)).then_some(Self {
+            state,
+            rule,
+            name,
+            levels,
+            matchers,
+        })
+    }
+
+    fn asks_for_origins(&self) -> bool {
+        self.matchers.iter().any(|matcher| matcher.name() == ORIGIN)
+    }
+
+    /// The curve as it is now; `None` where it is not asked for.
+    fn live(&self, labels: &Labels, evaluated_at: Timestamp) -> Option<Picked<'e>> {
+        self.pick(labels, "", evaluated_at, Kind::Live)
+    }
+
+    /// A curve as it was.
+    fn issued(&self, labels: &Labels, vintage: &Arc<Vintage>) -> Option<Picked<'e>> {
+        let issued = Kind::Issued(Arc::clone(vintage));
+        self.pick(labels, &vintage.origin(), vintage.at(), issued)
+    }
+
+    fn pick(
+        &self,
+        labels: &Labels,
+        origin: &str,
+        evaluated_at: Timestamp,
+        kind: Kind,
+    ) -> Option<Picked<'e>> {
+        let is_picked = |level: &str| {
+            let added = added(origin, level);
+            let seen = |name: &str| match name {
+                "__name__" => &self.name,
+                _ => value_of(name, labels, &added),
+            };
+            self.matchers.iter().all(|m| m.takes(seen(m.name())))
+        };
+        let named = |level: &str| {
+            let with = |labels: Labels, (name, value): (&str, &str)| labels.with(name, value);
+            let added = added(origin, level).into_iter();
+            added.fold(labels.named(&self.name), with)
+        };
+        let levels = self.levels.iter().enumerate();
+        let picked = levels.filter(|(_, level)| is_picked(level));
+        let curves: Vec<_> = picked.map(|(idx, level)| (named(level), idx)).collect();
+        (!curves.is_empty()).then(|| Picked {
+            state: self.state,
+            rule: self.rule,
+            evaluated_at,
+            labels: labels.clone(),
+            curves,
+            kind,
+        })
+    }
 }
 
-/// One series, and those of its quantiles that are asked for.
+/// What a curve has besides the labels of its input; only one of an earlier evaluation has an origin.
+fn added<'a>(origin: &'a str, level: &'a str) -> [(&'static str, &'a str); 3] {
+    [(ORIGIN, origin), (QUANTILE, level), (SOURCE, FORESHADOW)]
+}
+
+/// One series, and those of its quantiles that are asked for, by their places in the rule.
 struct Picked<'e> {
     state: &'e State,
     rule: &'e ForecastRule,
     evaluated_at: Timestamp,
     labels: Labels,
-    curves: Vec<(Labels, Quantile)>,
+    curves: Vec<(Labels, usize)>,
+    kind: Kind,
+}
+
+/// Where the values of a curve come from.
+enum Kind {
+    /// The model.
+    Live,
+    /// What the model said then.
+    Issued(Arc<Vintage>),
 }
 
 impl Picked<'_> {
@@ -126,89 +199,49 @@ impl Picked<'_> {
     }
 
     fn draw(&self, span: &Span) -> Vec<Series> {
-        let (labels, levels): (Vec<_>, Vec<_>) = self.curves.iter().cloned().unzip();
-        let mut curves = vec![Vec::with_capacity(span.len()); levels.len()];
-        let last = self.grid().last;
-        self.state.with_models(|models| {
-            let Some(model) = models.get(&self.labels).and_then(|tracked| tracked.model()) else {
-                return;
-            };
-            for at in span.times() {
-                // The marker is no forecast: the curve has ended.
-                let foreseen = (at <= last).then(|| model.predict(at));
-                for (curve, level) in curves.iter_mut().zip(&levels) {
-                    let value = foreseen
-                        .as_ref()
-                        .map_or(STALE_MARKER, |f| f.quantile(*level));
-                    curve.push(Sample { at, value });
-                }
+        let grid = self.grid();
+        match &self.kind {
+            Kind::Issued(vintage) => {
+                let n_levels = self.rule.quantiles.len();
+                self.fill(span, |at, idx| vintage.value((grid, n_levels), at, idx))
             }
-        });
-        let series = labels.into_iter().zip(curves);
+            Kind::Live => self.state.with_models(|models| {
+                let tracked = models.get(&self.labels);
+                let Some(model) = tracked.and_then(|tracked| tracked.model()) else {
+                    return Vec::new();
+                };
+                let mut latest = None;
+                self.fill(span, |at, idx| {
+                    // All levels of one time come one after the other.
+                    let (_, foreseen) = match latest.take() {
+                        Some((known, foreseen)) if known == at => latest.insert((at, foreseen)),
+                        _ => latest.insert((at, model.predict(at))),
+                    };
+                    foreseen.quantile(self.rule.quantiles[idx])
+                })
+            }),
+        }
+    }
+
+    /// Curves of the values at each time of the span, level by level.
+    fn fill(&self, span: &Span, mut value: impl FnMut(Timestamp, usize) -> f64) -> Vec<Series> {
+        let last = self.grid().last;
+        let curve = |(labels, _): &(Labels, usize)| Series {
+            labels: labels.clone(),
+            samples: Vec::with_capacity(span.len()),
+        };
+        let mut series: Vec<_> = self.curves.iter().map(curve).collect();
+        for at in span.times() {
+            for (series, (_, idx)) in series.iter_mut().zip(&self.curves) {
+                // The marker is no forecast: the curve has ended.
+                let value = if at <= last {
+                    value(at, *idx)
+                } else {
+                    STALE_MARKER
+                };
+                series.samples.push(Sample { at, value });
+            }
+        }
         series
-            .map(|(labels, samples)| Series { labels, samples })
-            .collect()
-    }
-}
-
-/// The times that a curve has samples at: multiples of the spacing, so that two answers never disagree.
-struct Grid {
-    first: Timestamp,
-    last: Timestamp,
-    spacing: Duration,
-}
-
-impl Grid {
-    fn new(evaluated_at: Timestamp, rule: &ForecastRule) -> Self {
-        let spacing = rule.step.get().min(MAX_SPACING);
-        let first = evaluated_at.align_down(spacing) + spacing;
-        let last = (evaluated_at + rule.longest_horizon()).align_down(spacing);
-        Self {
-            first,
-            last: last.max(first),
-            spacing,
-        }
-    }
-
-    /// The part that lies in a range, marker included.
-    fn within(&self, start: Timestamp, end: Timestamp) -> Span {
-        let marker = self.last + self.spacing;
-        let skipped = start.max(self.first).since(self.first);
-        let n_skipped = skipped.as_millis().div_ceil(self.spacing.as_millis());
-        let until = end.min(marker);
-        let n_all = if until < self.first {
-            0
-        } else {
-            until.since(self.first).as_millis() / self.spacing.as_millis() + 1
-        };
-        Span {
-            first: self.first,
-            spacing: self.spacing,
-            n_skipped,
-            n_all,
-        }
-    }
-}
-
-/// A run of times on a grid, given by their numbers.
-struct Span {
-    first: Timestamp,
-    spacing: Duration,
-    n_skipped: u128,
-    n_all: u128,
-}
-
-impl Span {
-    fn len(&self) -> usize {
-        usize::try_from(self.n_all.saturating_sub(self.n_skipped)).unwrap_or(usize::MAX)
-    }
-
-    fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let skip = |n: u128| {
-            self.spacing
-                .saturating_mul(u32::try_from(n).unwrap_or(u32::MAX))
-        };
-        let first = self.first + skip(self.n_skipped);
-        std::iter::successors(Some(first), |at| Some(*at + self.spacing)).take(self.len())
     }
 }

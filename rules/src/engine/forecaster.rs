@@ -2,21 +2,17 @@
 
 use super::{
     Context, State,
-    labelling::Samples,
+    fitting::{fit_due, on_cpu},
     models::{Due, Models},
     reader::Reader,
+    samples::Samples,
     state::Done,
-    tracked::{Seen, Tracked},
 };
 use crate::{Failure, FailureReason, ForecastRule, Source};
-use futures::future::join_all;
 use prometheus_api::pieces;
 use series::{Labels, Sample, Timestamp};
 use std::{collections::HashSet, sync::Arc};
-use tokio::{
-    sync::Semaphore,
-    task::{JoinError, spawn_blocking},
-};
+use tokio::task::JoinError;
 
 /// A gap of at most so many steps is read at once. Before a longer one is, it is asked how many series there are now.
 const SHORT_GAP: usize = 100;
@@ -52,13 +48,15 @@ pub(super) async fn evaluate<S: Source>(
             models.advance(&recent, end, &rule);
             models.adopt(fitted);
         });
-        // Apart from the change, so that curves can be asked for meanwhile.
+        // Apart from the changes, so that curves can be asked for meanwhile.
+        let issued = state.with_models(|models| models.issue(now, &rule));
+        state.with_models_mut(|models| models.keep(issued));
         state.with_models(|models| models.foresee(&present, &rule, now))
     };
     on_cpu(context.cores, foresee).await.map_err(panicked)
 }
 
-fn panicked(_: JoinError) -> Failure {
+pub(super) fn panicked(_: JoinError) -> Failure {
     Failure::new(
         FailureReason::Internal,
         "a model panicked when it was brought up to date",
@@ -94,7 +92,7 @@ async fn recent<S: Source>(
 
 /// The series that exist at the present step, each with its sample.
 fn present(recent: &Samples, end: Timestamp) -> Vec<(Labels, Sample)> {
-    let at_end = |(labels, samples): (&Labels, &Vec<Sample>)| {
+    let at_end = |(labels, samples): (&Labels, &[Sample])| {
         let last = samples.last().filter(|sample| sample.at == end)?;
         Some((labels.clone(), *last))
     };
@@ -121,55 +119,4 @@ async fn beginning<S: Source>(
         .sound(end, n_series, |labels| new.contains(labels))
         .await?;
     Ok(reader.earliest(end).max(known.min(sounded)))
-}
-
-async fn fit_due<S: Source>(
-    reader: &Reader<'_, S>,
-    rule: &Arc<ForecastRule>,
-    due: &[Due],
-    (start, end): (Timestamp, Timestamp),
-    n_series: usize,
-) -> Result<Vec<(Labels, Tracked)>, Failure> {
-    let n_points = rule.step.count(end.since(start)) + 1;
-    let mut fitted = Vec::with_capacity(due.len());
-    for batch in due.chunks((reader.context.max_batch / n_points).max(1)) {
-        let wanted: HashSet<_> = batch.iter().map(|due| &due.labels).collect();
-        let is_wanted = |labels: &Labels| wanted.contains(labels);
-        let mut histories = reader.range_of((start, end), n_series, is_wanted).await?;
-        let fits = batch.iter().map(|due| {
-            let samples = histories.remove(&due.labels).unwrap_or_default();
-            fit(reader.context.cores, rule, due, samples)
-        });
-        fitted.extend(join_all(fits).await);
-    }
-    Ok(fitted)
-}
-
-async fn fit(
-    cores: &Arc<Semaphore>,
-    rule: &Arc<ForecastRule>,
-    due: &Due,
-    samples: Vec<Sample>,
-) -> (Labels, Tracked) {
-    let seen = Seen::of(&samples, due.known);
-    let for_fit = Arc::clone(rule);
-    let fit = move || Tracked::fit(&samples, seen, &for_fit);
-    let fitted = on_cpu(cores, fit).await;
-    (
-        due.labels.clone(),
-        fitted.unwrap_or_else(|_| Tracked::panicked(seen, rule)),
-    )
-}
-
-/// Runs heavy work beside the executor's threads, no more of it at once than there are cores.
-async fn on_cpu<T: Send + 'static>(
-    cores: &Arc<Semaphore>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, JoinError> {
-    let permit = Arc::clone(cores).acquire_owned().await;
-    spawn_blocking(move || {
-        let _permit = permit.expect("the semaphore is never closed");
-        work()
-    })
-    .await
 }

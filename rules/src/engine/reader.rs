@@ -1,9 +1,9 @@
 //! Reads series for a forecast in pieces of bounded size, and takes nothing partial for the whole.
 
-use super::{Context, State, labelling::Samples};
+use super::{Context, State, samples::Samples};
 use crate::{Failure, FailureReason, ForecastRule, Source};
 use prometheus_api::{Answer, MAX_POINTS, pieces};
-use series::{Labels, Sample, Step, Timestamp};
+use series::{Labels, Step, Timestamp};
 use std::{sync::Arc, time::Duration};
 
 /// Reads what one rule's expression gives.
@@ -42,7 +42,7 @@ impl<'e, S: Source> Reader<'e, S> {
         let samples = series
             .into_iter()
             .map(|(labels, sample)| (labels, vec![sample]));
-        self.state.labelling.merge(samples.collect())
+        self.state.labelling.merge(samples)
     }
 
     /// All series in a range, both ends included; `n_series` is how many to expect at a time.
@@ -90,8 +90,8 @@ impl<'e, S: Source> Reader<'e, S> {
             .read((start, end), spacing, n_series, is_wanted)
             .await?;
         let first = seen
-            .values()
-            .filter_map(|samples| samples.first())
+            .iter()
+            .filter_map(|(_, samples)| samples.first())
             .map(|sample| sample.at);
         let first = first.min().unwrap_or(end);
         Ok(earliest.max(first - spacing.get()))
@@ -112,18 +112,21 @@ impl<'e, S: Source> Reader<'e, S> {
         is_wanted: impl Fn(&Labels) -> bool,
     ) -> Result<Samples, Failure> {
         let max_points = (MAX_ANSWER / n_series.max(1)).clamp(1, MAX_POINTS);
-        let mut samples = Samples::new();
+        let n_points = step.count(range.1.since(range.0)) + 1;
+        let mut all = Samples::default();
         for (start, end) in pieces(range, step, max_points) {
             let answer = self.context.source.range(&self.rule.expr, start, end, step);
-            for series in complete(answer.await?)? {
-                self.context.count(series.samples.len());
-                if is_wanted(&self.state.labelling.apply(&series.labels)) {
-                    let all: &mut Vec<Sample> = samples.entry(series.labels).or_default();
-                    all.extend(series.samples);
-                }
-            }
+            let series = complete(answer.await?)?;
+            self.context
+                .count(series.iter().map(|series| series.samples.len()).sum());
+            let series = series
+                .into_iter()
+                .map(|series| (series.labels, series.samples));
+            let mut piece = self.state.labelling.merge(series)?;
+            piece.retain(&is_wanted);
+            all.absorb(piece, n_points);
         }
-        self.state.labelling.merge(samples)
+        Ok(all)
     }
 }
 

@@ -11,4 +11,5 @@ mod recordings;
 mod reload;
 mod saved;
 mod schedule;
+mod vintages;
 mod world;
