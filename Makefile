@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy setup build format clean
+.PHONY: demo test accuracy bench-rules setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -18,6 +18,11 @@ accuracy:
 	@test -n "$(DATA)" || { echo "make accuracy: name a folder of CSV files, as DATA=FOLDER" >&2; exit 2; }
 	cargo build --release --locked -p exporter
 	target/release/foreshadow backtest --csv $(DATA) --step 5m --horizon 24h --origins 5 --stride 20h50m --history 14d
+
+# What one rule over very many series costs, against a real Prometheus: make bench-rules [ARGS="--series 10000"]
+bench-rules: setup
+	cargo build --release --locked -p exporter -p bench-rules
+	target/release/bench-rules $(ARGS)
 
 setup:
 	scripts/setup
