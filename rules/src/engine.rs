@@ -1,5 +1,6 @@
 //! Evaluates rules, and answers from what they remember.
 
+mod census;
 mod curve;
 mod families;
 mod fitting;

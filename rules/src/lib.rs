@@ -18,6 +18,7 @@ mod identity;
 mod report;
 mod rule;
 mod schedule;
+mod shards;
 mod source;
 
 pub use engine::{

@@ -22,6 +22,18 @@ impl Samples {
         Ok(Self(all))
     }
 
+    /// Puts several together, of series that are not the same.
+    pub(super) fn join(all: impl IntoIterator<Item = Self>) -> Result<Self, Failure> {
+        let mut all = all.into_iter();
+        match (all.next(), all.next()) {
+            (None, _) => Ok(Self::default()),
+            (Some(one), None) => Ok(one),
+            (Some(one), Some(other)) => {
+                Self::of([one, other].into_iter().chain(all).flatten().collect())
+            }
+        }
+    }
+
     /// Takes samples that come after these, where a series will have `n_points` in the end.
     pub(super) fn absorb(&mut self, later: Self, n_points: usize) {
         let n_series = self.0.len().max(later.0.len());
@@ -56,11 +68,6 @@ impl Samples {
     /// In order of labels.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Labels, &[Sample])> {
         self.0.iter().map(|(labels, samples)| (labels, &**samples))
-    }
-
-    /// How many series there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Leaves only the wanted series.

@@ -5,7 +5,9 @@
 mod curves;
 mod failures;
 mod fleet;
+mod for_each;
 mod forecasts;
+mod growth;
 mod quality;
 mod recordings;
 mod reload;
