@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy bench-rules setup build format clean
+.PHONY: demo test accuracy bench-rules compat-report setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -23,6 +23,10 @@ accuracy:
 bench-rules: setup
 	cargo build --release --locked -p exporter -p bench-rules
 	target/release/bench-rules $(ARGS)
+
+# Which ways to ask about the future work with which Prometheus, as a table.
+compat-report: setup
+	cargo test --locked -q -p exporter --test program compat -- --nocapture
 
 setup:
 	scripts/setup

@@ -6,6 +6,7 @@
 
 mod authority;
 mod check;
+mod compat;
 mod crash;
 mod doors;
 mod faults;
@@ -14,6 +15,7 @@ mod queries;
 mod reload;
 mod restart;
 mod shutdown;
+mod staleness;
 mod stand_in;
 mod tls;
 mod upstream;

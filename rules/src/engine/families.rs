@@ -22,6 +22,7 @@ pub struct Family {
 struct Part {
     state: Arc<State>,
     output: Arc<Output>,
+    meaning: Meaning,
     /// The quantiles of a forecast, as the label has them.
     levels: Vec<String>,
 }
@@ -52,7 +53,7 @@ impl<S: Source> Engine<S> {
                     parts: Vec::new(),
                     order: None,
                 });
-                family.parts.push(Part::new(state, &output));
+                family.parts.push(Part::new(state, &output, meaning));
             }
         }
         let families = families.into_values().map(Family::ordered);
@@ -79,7 +80,7 @@ impl Family {
         &self.name
     }
 
-    /// What its samples say.
+    /// What its samples say, or the first of them where rules of several kinds share the name.
     pub fn meaning(&self) -> Meaning {
         self.meaning
     }
@@ -98,7 +99,7 @@ impl Family {
     pub fn each(&self, row_idx: usize, mut take: impl FnMut(&Labels, &[(&str, &str)], f64)) {
         let (part, row) = self.row(row_idx);
         row.each(
-            self.meaning,
+            part.meaning,
             (&part.state.kind, &part.levels),
             &mut take as &mut Take<'_>,
         );
@@ -158,6 +159,7 @@ impl Family {
             });
         }
         picked.sort_by(|a, b| a.labels.cmp(&b.labels));
+        picked.dedup_by(|later, earlier| later.labels == earlier.labels);
         picked
     }
 }
@@ -169,7 +171,7 @@ pub(super) fn value_of<'a>(name: &str, labels: &'a Labels, added: &[(&str, &'a s
 }
 
 impl Part {
-    fn new(state: &Arc<State>, output: &Arc<Output>) -> Self {
+    fn new(state: &Arc<State>, output: &Arc<Output>, meaning: Meaning) -> Self {
         let levels = match &state.kind {
             RuleKind::Forecast(rule) => rule.quantiles.iter().map(ToString::to_string).collect(),
             RuleKind::Record(_) => Vec::new(),
@@ -177,6 +179,7 @@ impl Part {
         Self {
             state: Arc::clone(state),
             output: Arc::clone(output),
+            meaning,
             levels,
         }
     }

@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// Foresees a line between two values, and a band of a tenth of it around.
+    /// Foresees a line between two values within a week, and a band of a tenth of it around.
     struct Line {
         from: f64,
         to: f64,
@@ -183,7 +183,7 @@ mod tests {
         }
 
         fn predict(&self, at: Timestamp) -> Distribution {
-            let part = at.since(AT).as_secs_f64() / 86_400.0;
+            let part = at.since(AT).as_secs_f64() / (7.0 * 86_400.0);
             let value = self.from * (1.0 - part) + self.to * part;
             let width = (self.to / 10.0 - self.from / 10.0).abs();
             let around = Distribution::LEVELS.map(|level| value + (level - 0.5) * width);
@@ -250,10 +250,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn whatever_was_foreseen_is_kept_to_a_ten_thousandth_of_its_range(
-            from in any::<f64>().prop_filter("finite", |x| x.is_finite()),
-            to in any::<f64>().prop_filter("finite", |x| x.is_finite()),
+            from in any::<f64>().prop_filter("a band around it is finite", |x| x.abs() < 1e307),
+            to in any::<f64>().prop_filter("a band around it is finite", |x| x.abs() < 1e307),
             horizon in prop_oneof![Just("1m"), Just("1h"), Just("7d")],
         ) {
             let (line, rule) = (Line { from, to }, rule(horizon));
@@ -261,7 +262,7 @@ mod tests {
             // Where the range is below the rounding of the values, there is nothing to tell apart.
             prop_assume!((to / 2.0 - from / 2.0).abs() > size * 1e-6 && size > 1e-290);
             let distance = distance(&line, &rule);
-            prop_assert!(distance < 1e-4 * if horizon == "7d" { 8.0 } else { 1.0 }, "{}", distance);
+            prop_assert!(distance < 1e-4, "{}", distance);
             let vintage = Vintage::of(&line, AT, &rule);
             prop_assert_eq!(Vintage::take(&mut Taker(&bytes(&vintage)), &rule), Some(vintage));
         }
