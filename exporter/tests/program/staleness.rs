@@ -28,12 +28,12 @@ async fn scrape(State(has_left): State<Arc<AtomicBool>>) -> String {
     format!("# TYPE load gauge\nload{{app=\"stays\"}} 5\n{leaver}")
 }
 
-async fn forecasts(prometheus: &Prometheus, http: &reqwest::Client) -> Vec<String> {
+/// The apps that a query gives something for.
+async fn apps(prometheus: &Prometheus, http: &reqwest::Client, query: &str) -> Vec<String> {
     let url = format!("{}api/v1/query", prometheus.url());
-    let query = [("query", r#"load:forecast{quantile="0.5"}"#)];
     let answer: Value = http
         .get(url)
-        .query(&query)
+        .query(&[("query", query)])
         .send()
         .await
         .unwrap()
@@ -48,11 +48,11 @@ async fn forecasts(prometheus: &Prometheus, http: &reqwest::Client) -> Vec<Strin
     apps
 }
 
-async fn until(prometheus: &Prometheus, expect: &[&str], patience: Duration) {
+async fn until(prometheus: &Prometheus, query: &str, expect: &[&str], patience: Duration) {
     let http = http_client(PATIENCE).unwrap();
     let deadline = Instant::now() + patience;
     loop {
-        let apps = forecasts(prometheus, &http).await;
+        let apps = apps(prometheus, &http, query).await;
         if apps == expect {
             return;
         }
@@ -110,7 +110,11 @@ async fn the_forecast_of_a_series_that_ended_is_stale_at_once() {
     )
     .unwrap();
 
-    until(&prometheus, &["leaves", "stays"], PATIENCE).await;
+    // What was never scraped has no end that could be noticed.
+    let scraped = format!("load and timestamp(load) > {end}");
+    until(&prometheus, &scraped, &["leaves", "stays"], PATIENCE).await;
+    let forecast = r#"load:forecast{quantile="0.5"}"#;
+    until(&prometheus, forecast, &["leaves", "stays"], PATIENCE).await;
     has_left.store(true, SeqCst);
-    until(&prometheus, &["stays"], AT_ONCE).await;
+    until(&prometheus, forecast, &["stays"], AT_ONCE).await;
 }
