@@ -68,12 +68,19 @@ impl App {
     pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
         let config = Config::load(&config_file)?;
         let storage = config.storage.path.clone();
+        let models = Folder::inside(&storage);
+        // Two programs on one journal could both act on what it holds.
+        models.claim()?;
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let (running, settings) = Running::new(config, None, stopping.child_token())?;
         metrics.prepare(running.engine.groups(), &settings.workloads);
-        let models = Folder::inside(&storage);
-        keeper::restore(&models, &running.engine, &metrics.state);
+        let restore = move || {
+            keeper::restore(&models, &running.engine, &metrics.state);
+            (running, metrics, models)
+        };
+        let restored = tokio::task::spawn_blocking(restore).await;
+        let (running, metrics, models) = restored.context("taking up saved models")?;
         let running = Live::new(running);
         let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
         let app = Arc::new(Self {
@@ -134,7 +141,7 @@ impl App {
         self.warn_of_moved_storage(&config.storage.path);
         let before = self.running();
         let stop = self.stopping.child_token();
-        let (next, settings) = Running::new(config, Some(&before.engine), stop)?;
+        let (next, settings) = Running::new(config, Some(&before), stop)?;
         before.stop.cancel();
         self.metrics
             .prepare(next.engine.groups(), &settings.workloads);
@@ -213,15 +220,17 @@ impl Running {
 
     fn new(
         config: Config,
-        before: Option<&Engine<PromSource>>,
+        before: Option<&Self>,
         stop: CancellationToken,
     ) -> anyhow::Result<(Self, Settings)> {
-        let source = PromSource::new(config.prometheus).context("prometheus")?;
+        let source = PromSource::new(config.prometheus, before.map(|before| &before.source));
+        let source = source.context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,
             external_labels: config.external_labels,
             ..rules::Options::default()
         };
+        let before = before.map(|before| &*before.engine);
         let engine = Arc::new(Engine::new(source.clone(), config.groups, options, before));
         let alertmanager = config.alertmanager.map(|upstream| {
             let build = |upstream: &Upstream, http| {

@@ -16,12 +16,14 @@ pub(crate) struct PromSource {
     budget: Arc<Budget>,
 }
 
-/// A range of more steps than this reads history; a shorter one reads what is new, and waits for nobody.
-const NEW_STEPS: u32 = 60;
-
 impl PromSource {
-    /// Builds the first client.
-    pub(crate) fn new(prometheus: Prometheus) -> anyhow::Result<Self> {
+    /// Builds the first client. What was spent of the same budget before a reload stays spent.
+    pub(crate) fn new(prometheus: Prometheus, before: Option<&Self>) -> anyhow::Result<Self> {
+        let same = before.filter(|before| before.budget.limits() == prometheus.history);
+        let budget = same.map_or_else(
+            || Arc::new(Budget::new(prometheus.history)),
+            |before| Arc::clone(&before.budget),
+        );
         let client = Rotating::new(prometheus.upstream, |upstream, http| {
             let limits = Limits {
                 timeout: upstream.timeout,
@@ -31,7 +33,7 @@ impl PromSource {
         });
         Ok(Self {
             client: Arc::new(client?),
-            budget: Arc::new(Budget::new(prometheus.history)),
+            budget,
         })
     }
 }
@@ -52,12 +54,18 @@ impl Source for PromSource {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        let ask = || self.client.client();
-        if end.since(start) <= step.get() * NEW_STEPS {
-            return ask().range(expr, start, end, step).await;
-        }
+        self.client.client().range(expr, start, end, step).await
+    }
+
+    async fn history(
+        &self,
+        expr: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: Step,
+    ) -> Result<Answer<Vec<Series>>, QueryError> {
         let _turn = self.budget.enter().await;
-        let answer = ask().range(expr, start, end, step).await?;
+        let answer = self.range(expr, start, end, step).await?;
         let n_samples = answer.value.iter().map(|series| series.samples.len()).sum();
         self.budget.spend(n_samples);
         Ok(answer)

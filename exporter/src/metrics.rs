@@ -25,10 +25,18 @@ pub(crate) struct Metrics {
     pub(crate) state: StateMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
-    /// Group and name of each configured rule.
-    configured: Mutex<BTreeSet<(String, String)>>,
+    configured: Mutex<Configured>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
     encoding: Mutex<()>,
+}
+
+/// What the last configuration held.
+#[derive(Default)]
+struct Configured {
+    /// Group and name of each rule.
+    rules: BTreeSet<(String, String)>,
+    /// The label values of groups.
+    groups: BTreeSet<String>,
 }
 
 /// What comes in from Prometheus and Alertmanager.
@@ -105,13 +113,20 @@ impl Metrics {
             .configured
             .lock()
             .expect("no holder of this lock can panic");
-        for (group, rule) in configured.difference(&rules) {
+        for (group, rule) in configured.rules.difference(&rules) {
             self.rules.forget([group, rule]);
-            if !rules.iter().any(|(other, _)| other == group) {
-                self.groups.forget(group);
-            }
         }
-        *configured = rules;
+        let keys = groups
+            .iter()
+            .map(|group| groups::key(&group.file, &group.name));
+        let keys: BTreeSet<_> = keys.collect();
+        for gone in configured.groups.difference(&keys) {
+            self.groups.forget(gone);
+        }
+        *configured = Configured {
+            rules,
+            groups: keys,
+        };
     }
 
     /// All of it in Prometheus' text format, the newest actions included.

@@ -73,7 +73,9 @@ fn success(data: impl serde::Serialize) -> Response {
 
 /// A refusal in the same envelope.
 fn failure(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
-    let kind = if status.is_client_error() {
+    let kind = if status == StatusCode::UNPROCESSABLE_ENTITY {
+        "execution"
+    } else if status.is_client_error() {
         "bad_data"
     } else {
         "internal"

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// The name of the folder inside the storage folder.
 const NAME: &str = "models";
 
-/// A file that one program locks while it saves here; the system frees it when the program ends, however it ends.
+/// A file in the storage folder that one program locks while it runs; the system frees it when the program ends,
+/// however it ends.
 const LOCK: &str = "LOCK";
 
 /// What a file is called that is not whole yet.
@@ -24,8 +25,9 @@ const UNFINISHED: &str = ".tmp";
 
 /// Where models are saved.
 pub(crate) struct Folder {
+    storage: PathBuf,
     path: PathBuf,
-    /// Taken at the first save, and held for good. One save runs at a time.
+    /// Taken at the start, and held for good.
     lock: Mutex<Option<File>>,
 }
 
@@ -33,6 +35,7 @@ impl Folder {
     /// The folder inside the storage folder; made when there is something to save.
     pub(crate) fn inside(storage: &Path) -> Self {
         Self {
+            storage: storage.to_owned(),
             path: storage.join(NAME),
             lock: Mutex::default(),
         }
@@ -66,44 +69,37 @@ impl Folder {
         if rules.is_empty() && !self.path.exists() {
             return Ok(0);
         }
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock.is_none() {
-            *lock = Some(self.take()?);
+        make(&self.path).with_context(|| format!("opening the folder {}", self.path.display()))?;
+        let (mut n_bytes, mut failures) = (0, vec![]);
+        for rule in rules {
+            match self.save_one(rule, cancelled) {
+                Ok(n) => n_bytes += n,
+                Err(failure) => failures.push(format!("{failure:#}")),
+            }
         }
-        let saved = rules
-            .into_iter()
-            .map(|rule| self.save_one(rule, cancelled))
-            .collect::<Vec<_>>();
-        let n_bytes = saved.into_iter().sum::<anyhow::Result<u64>>()?;
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
         self.sweep(configured)
             .with_context(|| format!("clearing {}", self.path.display()))?;
         Ok(n_bytes)
     }
 
-    /// Makes the folder and keeps other programs from saving here.
-    fn take(&self) -> anyhow::Result<File> {
-        let path = &self.path;
-        let attempt = || format!("opening the folder {}", path.display());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(attempt)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join(LOCK))
-            .with_context(attempt)?;
+    /// Keeps other programs away from the storage folder for as long as this one runs.
+    pub(crate) fn claim(&self) -> anyhow::Result<()> {
+        let file = self.storage.join(LOCK);
+        let attempt = || format!("opening {}", file.display());
+        make(&self.storage).with_context(attempt)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(&file).with_context(attempt)?;
+        // A file system without locks is no reason not to start.
         let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
         ensure!(
             !is_taken,
-            "another program saves its models in {}",
-            path.display()
+            "another program works with this `storage.path`: it holds {}",
+            file.display()
         );
-        // A file system without locks is no reason to forget everything.
-        Ok(lock)
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        Ok(())
     }
 
     /// Writes beside the file, and puts it in its place once the disk has it.
@@ -141,6 +137,10 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn is_ours(path: &Path) -> io::Result<bool> {

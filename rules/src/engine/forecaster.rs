@@ -4,7 +4,7 @@ use super::{
     Context, State,
     labelling::Samples,
     models::{Due, Models},
-    reader::Reader,
+    reader::{Reader, SHORT_GAP},
     state::Done,
     tracked::{Seen, Tracked},
 };
@@ -17,9 +17,6 @@ use tokio::{
     sync::Semaphore,
     task::{JoinError, spawn_blocking},
 };
-
-/// A gap of at most so many steps is read at once. Before a longer one is, it is asked how many series there are now.
-const SHORT_GAP: usize = 100;
 
 /// Reads what is new, fits what is due, and foresees. Of an evaluation that fails on the way nothing is remembered but
 /// how much of a long gap was made up for, so that the next one begins where this one got to.

@@ -93,7 +93,8 @@ pub(in crate::engine) fn decode(
         }
     }
     if error.is_some() {
-        tracked.fit_at = 0;
+        // A model and its record come from one fit.
+        (tracked.model, tracked.fit_at) = (None, 0);
     }
     Ok((labels, tracked, error))
 }
@@ -130,6 +131,9 @@ fn parts<'a>(from: &mut Taker<'a>) -> Option<(Tracked, Model<'a>, &'a [u8])> {
     Some((tracked, model, from.bytes()?))
 }
 
+/// No series has had more samples than one each millisecond of thirty years.
+const MAX_SEEN: usize = 1 << 40;
+
 fn labels(from: &mut Taker) -> Option<Labels> {
     let n_labels = from.count()?;
     let mut pairs = Vec::new();
@@ -156,7 +160,7 @@ fn seen(from: &mut Taker) -> Option<Seen> {
     let mut time = || from.i64().map(Timestamp::from_millis);
     let (first, last) = (time()?, time()?);
     let (current, n_finite) = (from.f64()?, from.count()?);
-    let is_possible = first <= last && !current.is_infinite();
+    let is_possible = first <= last && !current.is_infinite() && n_finite <= MAX_SEEN;
     is_possible.then_some(Seen {
         first,
         last,
