@@ -10,7 +10,7 @@ use crate::{
     rotating::Rotating,
 };
 use anyhow::Context as _;
-use remediation::{Remediation, config::Settings};
+use remediation::{Ports, Remediation, config::Settings};
 use rules::Engine;
 use series::Timestamp;
 use std::{
@@ -68,7 +68,8 @@ impl App {
         let (running, settings) = Running::new(config, None, stopping.child_token())?;
         metrics.prepare(running.engine.groups(), &settings.workloads);
         let running = Live::new(running);
-        let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
+        let live = Arc::new(running.clone());
+        let ports = Ports::new(live.clone(), live.clone()).with_alerting(live);
         let app = Arc::new(Self {
             config_file,
             storage,
@@ -77,7 +78,7 @@ impl App {
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
-            remediation: Remediation::new(journal, settings, foresight, evidence)?,
+            remediation: Remediation::new(journal, settings, ports)?,
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
@@ -127,12 +128,13 @@ impl App {
         let before = self.running();
         let stop = self.stopping.child_token();
         let (next, settings) = Running::new(config, Some(&before.engine), stop)?;
+        let workloads = settings.workloads.clone();
+        // Before anything that cannot be taken back.
+        self.remediation.reload(settings)?;
         before.stop.cancel();
-        self.metrics
-            .prepare(next.engine.groups(), &settings.workloads);
+        self.metrics.prepare(next.engine.groups(), &workloads);
         self.door.admit(admission);
         self.running.replace(next);
-        self.remediation.reload(settings);
         self.evaluate_groups();
         Ok(())
     }
@@ -150,7 +152,8 @@ impl App {
             .remediation
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
-        self.metrics.encode(&newest)
+        let learned = self.remediation.all_learned().await?;
+        self.metrics.encode(&newest, &learned)
     }
 
     fn note_reload(&self) {

@@ -4,9 +4,9 @@ use crate::{app::Running, config::Upstream, rotating::Rotating};
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
 use prometheus_api::{Answer, Client, Limits, QueryError};
-use remediation::{Evidence, Foreseen, Foresight};
+use remediation::{Alerting, Evidence, Foreseen, Foresight, Question, Silence, Warning, alerting};
 use rules::Source;
-use series::{Labels, Quantile, Sample, Series, Step, Timestamp};
+use series::{Labels, Sample, Series, Step, Timestamp};
 use std::sync::Arc;
 
 /// Prometheus as the engine and the verification see it.
@@ -91,28 +91,62 @@ impl Evidence for Live {
 }
 
 impl Foresight for Live {
-    fn demand(
-        &self,
-        name: &str,
-        labels: &Labels,
-        quantile: Quantile,
-        now: Timestamp,
-    ) -> Option<Foreseen> {
-        let pairs: Vec<_> = labels
+    fn demand(&self, question: Question<'_>, now: Timestamp) -> Option<Foreseen> {
+        let pairs: Vec<_> = question
+            .labels
             .iter()
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .collect();
+        let ahead = (question.quantile, question.within);
         let rules::Foreseen {
             value,
             at,
             horizon,
             current,
-        } = self.get().engine.foreseen(name, &pairs, quantile, now)?;
+        } = self
+            .get()
+            .engine
+            .foreseen_within(question.forecast, &pairs, ahead, now)?;
         Some(Foreseen {
             value,
             at,
             horizon,
             current: Some(current),
         })
+    }
+}
+
+impl Alerting for Live {
+    fn silenced<'a>(
+        &'a self,
+        fingerprints: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silenced(&client, fingerprints).await,
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
+    fn silence<'a>(&'a self, silence: &'a Silence) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silence(&client, silence).await,
+                None => Err("`alertmanager` is not configured".to_owned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn warn<'a>(&'a self, warning: &'a Warning) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::warn(&client, warning).await,
+                None => Ok(()),
+            }
+        }
+        .boxed()
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod door;
 mod exposition;
 mod http;
+mod learned;
 mod logs;
 mod metrics;
 mod offline;

@@ -1,11 +1,12 @@
 //! The program's own metrics, `foreshadow_*`.
 
+use crate::learned::LearnedMetrics;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder, core::Collector,
 };
 use prometheus::{Gauge, GaugeVec, IntGaugeVec};
-use remediation::{Plan, config::Workload};
+use remediation::{Learned, Plan, config::Workload};
 use rules::{FailureReason, Group};
 use std::{collections::BTreeSet, sync::Mutex};
 use store::{Action, State};
@@ -18,6 +19,7 @@ pub(crate) struct Metrics {
     pub(crate) rules: RuleMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
+    learned: LearnedMetrics,
     /// Group and name of each configured rule.
     configured: Mutex<BTreeSet<(String, String)>>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
@@ -88,6 +90,7 @@ impl Metrics {
             rules: RuleMetrics::new(&registry)?,
             doors: DoorMetrics::new(&registry)?,
             actions: ActionMetrics::new(&registry)?,
+            learned: LearnedMetrics::new(&registry)?,
             configured: Mutex::default(),
             encoding: Mutex::default(),
             registry,
@@ -119,12 +122,13 @@ impl Metrics {
     }
 
     /// All of it in Prometheus' text format, the newest actions included.
-    pub(crate) fn encode(&self, newest: &[Action]) -> anyhow::Result<String> {
+    pub(crate) fn encode(&self, newest: &[Action], learned: &[Learned]) -> anyhow::Result<String> {
         let _one_at_a_time = self
             .encoding
             .lock()
             .expect("no holder of this lock can panic");
         self.actions.show(newest);
+        self.learned.show(learned);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8(text)?)
@@ -365,10 +369,10 @@ mod tests {
         let labels = ["g", "old"];
         metrics.rules.series.with_label_values(&labels).set(7);
         let zero = r#"foreshadow_rule_evaluations_total{group="g",rule="old"} 0"#;
-        let text = metrics.encode(&[]).unwrap();
+        let text = metrics.encode(&[], &[]).unwrap();
         assert!(text.contains(zero), "{text}");
         metrics.prepare(&group("new"), &[]);
-        let text = metrics.encode(&[]).unwrap();
+        let text = metrics.encode(&[], &[]).unwrap();
         assert!(
             !text.contains(r#"rule="old""#) && text.contains(r#"rule="new""#),
             "{text}"

@@ -7,6 +7,7 @@ use crate::{
 };
 use alertmanager_client::webhook::{Alert, Status, Webhook};
 use serde::Serialize;
+use serde_json::json;
 use series::Timestamp;
 use store::{
     Accepted, ActionId, AlertStatus, Cause, Delivery, Outcome, Proposal, RecordedDelivery,
@@ -57,7 +58,9 @@ impl Remediation {
         let current = self.current();
         let mut alerts = Vec::with_capacity(webhook.alerts.len());
         for alert in &webhook.alerts {
-            alerts.push(self.take_in(alert, &current.settings, now).await?);
+            let delivery = delivery(webhook, alert, now);
+            let taken = self.take_in(alert, delivery, &current.settings, now);
+            alerts.push(taken.await?);
         }
         if webhook.truncated_alerts > 0 {
             tracing::warn!(
@@ -74,10 +77,10 @@ impl Remediation {
     async fn take_in(
         &self,
         alert: &Alert,
+        delivery: Delivery,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<AlertReceipt, StoreError> {
-        let delivery = delivery(alert, now);
         let workload = settings.workloads.iter().find(|w| is_about(alert, w));
         let accepted = match (delivery.status, workload) {
             (AlertStatus::Resolved, workload) => {
@@ -143,7 +146,20 @@ impl Remediation {
     }
 }
 
-fn delivery(alert: &Alert, now: Timestamp) -> Delivery {
+/// What an alert says is kept up to so many bytes; Alertmanager's own limits are far below.
+const MAX_KEPT_BYTES: usize = 32 << 10;
+
+fn delivery(webhook: &Webhook, alert: &Alert, now: Timestamp) -> Delivery {
+    let said = json!({
+        "receiver": webhook.receiver,
+        "external_url": webhook.external_url,
+        "group_labels": webhook.group_labels,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "generator_url": alert.generator_url,
+    });
+    let is_kept = said.to_string().len() <= MAX_KEPT_BYTES;
+
     Delivery {
         cause: Cause {
             fingerprint: alert.fingerprint.clone(),
@@ -154,6 +170,7 @@ fn delivery(alert: &Alert, now: Timestamp) -> Delivery {
             Status::Resolved => AlertStatus::Resolved,
         },
         received_at: now,
+        alert: is_kept.then_some(said),
     }
 }
 

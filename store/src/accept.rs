@@ -198,15 +198,7 @@ pub(crate) async fn propose(
 }
 
 fn change(delivery: &Delivery, to: State, actor: &str, reason: &str) -> Change {
-    Change {
-        to,
-        at: delivery.received_at,
-        actor: actor.to_owned(),
-        reason: reason.to_owned(),
-        deadline: None,
-        plan: None,
-        pre_image: None,
-    }
+    Change::new(to, delivery.received_at, actor, reason)
 }
 
 async fn resolve(

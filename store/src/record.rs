@@ -1,6 +1,7 @@
 //! Writing a delivery down, and forgetting the oldest ones in turn.
 
 use crate::{Accepted, Delivery, StoreError, accept::Verdict, error::doing, rows};
+use serde_json::Value;
 use series::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use std::time::Duration;
@@ -20,11 +21,11 @@ pub(crate) async fn record(
 ) -> Result<Accepted, StoreError> {
     let row = sqlx::query(
         "INSERT INTO deliveries
-             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action, alert)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (fingerprint, starts_at, status) DO UPDATE
              SET workload = excluded.workload, outcome = excluded.outcome, reason = excluded.reason,
-                 action = excluded.action
+                 action = excluded.action, alert = coalesce(excluded.alert, alert)
          RETURNING *",
     )
     .bind(&delivery.cause.fingerprint)
@@ -35,6 +36,7 @@ pub(crate) async fn record(
     .bind(verdict.outcome.as_str())
     .bind(&verdict.reason)
     .bind(verdict.action.map(|id| id.to_string()))
+    .bind(delivery.alert.as_ref().map(Value::to_string))
     .fetch_one(&mut *tx)
     .await
     .map_err(doing("write down a delivery"))?;

@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::{RuleKind, Source};
 use series::{Horizon, Quantile, Timestamp};
+use std::time::Duration;
 
 /// The largest value that is foreseen for a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +28,17 @@ impl<S: Source> Engine<S> {
         name: &str,
         matches: &[(String, String)],
         quantile: Quantile,
+        now: Timestamp,
+    ) -> Option<Foreseen> {
+        self.foreseen_within(name, matches, (quantile, Duration::MAX), now)
+    }
+
+    /// The same over the horizons up to the first that reaches so far ahead, or over all where none does.
+    pub fn foreseen_within(
+        &self,
+        name: &str,
+        matches: &[(String, String)],
+        (quantile, within): (Quantile, Duration),
         now: Timestamp,
     ) -> Option<Foreseen> {
         let mut found = None;
@@ -54,7 +66,15 @@ impl<S: Source> Engine<S> {
         state.with_models(|models| {
             let tracked = models.get(&labels)?;
             let model = tracked.model()?;
-            let ahead = rule.horizons.iter().map(|named| {
+            let lengths = rule.horizons.iter().map(|named| named.horizon.get());
+            let reach = lengths.filter(|length| *length >= within).min();
+            let near = |length: Duration| reach.is_none_or(|reach| length <= reach);
+            let near: Vec<_> = rule
+                .horizons
+                .iter()
+                .filter(|named| near(named.horizon.get()))
+                .collect();
+            let ahead = near.into_iter().map(|named| {
                 let at = evaluated_at + named.horizon.get();
                 let value = model.predict(at).quantile(quantile);
                 (value, at, named.horizon)
