@@ -17,7 +17,7 @@ mod rows;
 mod schema;
 mod transition;
 
-pub use accept::{Accepted, Proposal};
+pub use accept::{Accepted, Intake, Proposal};
 pub use action::{Action, ActionId, Mode, State, UnknownWord};
 pub use delivery::{AlertStatus, Cause, Delivery, Outcome, RecordedDelivery};
 pub use error::StoreError;

@@ -13,9 +13,9 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 /// no delivery waits for a great clean-up.
 const MAX_FORGOTTEN: u32 = 10;
 
-/// Writes down what became of a delivery, and commits.
+/// Writes down what became of a delivery.
 pub(crate) async fn record(
-    mut tx: Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery,
     verdict: Verdict,
 ) -> Result<Accepted, StoreError> {
@@ -37,12 +37,11 @@ pub(crate) async fn record(
     .bind(&verdict.reason)
     .bind(verdict.action.map(|id| id.to_string()))
     .bind(delivery.alert.as_ref().map(Value::to_string))
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut **tx)
     .await
     .map_err(doing("write down a delivery"))?;
     let recorded = rows::delivery(&row)?;
-    make_room(&mut tx, delivery.received_at).await?;
-    tx.commit().await.map_err(doing("commit a delivery"))?;
+    make_room(tx, delivery.received_at).await?;
     Ok(Accepted::New(recorded))
 }
 

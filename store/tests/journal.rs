@@ -8,8 +8,8 @@
 use series::Timestamp;
 use std::{collections::BTreeSet, path::PathBuf};
 use store::{
-    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Journal, Look,
-    LookVerdict, Mode, Outcome, Proposal, State, StoreError,
+    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Intake,
+    Journal, Look, LookVerdict, Mode, Outcome, Proposal, State, StoreError,
 };
 use tempfile::TempDir;
 
@@ -60,10 +60,13 @@ async fn fire(journal: &Journal, fingerprint: &str, workload: &str) -> Accepted 
 
 async fn resolve(journal: &Journal, fingerprint: &str) -> Outcome {
     let end = delivery(fingerprint, AlertStatus::Resolved);
-    let accepted = journal
-        .accept_resolved(&end, Some("shop"), "receiver")
-        .await;
-    accepted.unwrap().delivery().outcome
+    let end = Intake::Ends {
+        delivery: end,
+        workload: Some("shop".to_owned()),
+        actor: "receiver".to_owned(),
+    };
+    let accepted = journal.take_in(&[end]).await.unwrap();
+    accepted[0].delivery().outcome
 }
 
 async fn propose(journal: &Journal, workload: &str) -> ActionId {
@@ -231,8 +234,14 @@ async fn a_beginning_heard_after_its_end_is_ignored() {
 async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
     let (_folder, journal) = journal().await;
     let firing = delivery("shop", AlertStatus::Firing);
-    let defer = journal.accept_without_action(&firing, Some("shop"), Outcome::Deferred, "cooling");
-    assert_eq!(defer.await.unwrap().delivery().reason, "cooling");
+    let cooling = Intake::Asks {
+        delivery: firing,
+        proposal: proposal("shop"),
+        deferral: Some("cooling".to_owned()),
+    };
+    let deferred = journal.take_in(&[cooling]).await.unwrap();
+    assert_eq!(deferred[0].delivery().reason, "cooling");
+    assert_eq!(deferred[0].delivery().outcome, Outcome::Deferred);
     assert_eq!(journal.deferred(NOW, 10).await.unwrap().len(), 1);
     assert_eq!(journal.deferred(after(1), 10).await.unwrap(), []);
     let taken = fire(&journal, "shop", "shop").await;
@@ -248,8 +257,11 @@ async fn an_alert_that_nobody_was_about_is_taken_up_once_a_workload_is() {
     let (_folder, journal) = journal().await;
     let stray = delivery("stray", AlertStatus::Firing);
     let note = async || {
-        let noted = journal.accept_without_action(&stray, None, Outcome::Unmatched, "no workload");
-        noted.await.unwrap()
+        let stray = Intake::Strays {
+            delivery: stray.clone(),
+            reason: "no workload".to_owned(),
+        };
+        journal.take_in(&[stray]).await.unwrap().remove(0)
     };
     assert!(matches!(note().await, Accepted::New(_)));
     assert!(matches!(note().await, Accepted::Duplicate(_)));
@@ -324,9 +336,11 @@ async fn old_deliveries_make_room_unless_their_action_is_open() {
         ..delivery(fingerprint, AlertStatus::Firing)
     };
     let note = async |delivery: &Delivery| {
-        let noted =
-            journal.accept_without_action(delivery, None, Outcome::Unmatched, "no workload");
-        noted.await.unwrap();
+        let stray = Intake::Strays {
+            delivery: delivery.clone(),
+            reason: "no workload".to_owned(),
+        };
+        journal.take_in(&[stray]).await.unwrap();
     };
     let held = propose(&journal, "shop").await;
     for idx in 0..25 {
@@ -679,4 +693,32 @@ async fn an_action_of_an_older_version_goes_on_in_the_newest() {
     assert_eq!(open[0].stage_at, Some(Timestamp::from_millis(2_000)));
     let paused = walk(&journal, id, &[State::Paused]).await;
     assert_eq!(paused.state, State::Paused);
+}
+
+#[tokio::test]
+async fn a_notification_is_taken_in_as_a_whole() {
+    use Outcome::{Acted, Joined, Resolved};
+    let (_folder, journal) = journal().await;
+    let asks = |fingerprint: &str, workload: &str| Intake::Asks {
+        delivery: delivery(fingerprint, AlertStatus::Firing),
+        proposal: proposal(workload),
+        deferral: None,
+    };
+    let ends = Intake::Ends {
+        delivery: delivery("a", AlertStatus::Resolved),
+        workload: Some("shop".to_owned()),
+        actor: "receiver".to_owned(),
+    };
+    let all = [
+        asks("a", "shop"),
+        asks("b", "shop"),
+        asks("a", "shop"),
+        ends,
+        asks("c", "search"),
+    ];
+    let accepted = journal.take_in(&all).await.unwrap();
+    let outcomes: Vec<_> = accepted.iter().map(|one| one.delivery().outcome).collect();
+    assert_eq!(outcomes, [Acted, Joined, Acted, Resolved, Acted]);
+    assert!(matches!(accepted[2], Accepted::Duplicate(_)));
+    assert_eq!(journal.open_actions().await.unwrap().len(), 2);
 }

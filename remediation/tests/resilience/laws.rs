@@ -166,7 +166,7 @@ async fn live_through(mode: &str, rollout: &str, happenings: &[Happening]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn one_action_at_a_time_no_effect_without_an_entry_and_all_of_them_end(
