@@ -169,10 +169,15 @@ fn got_better(before: Option<Found>, now: Found, better: Option<Better>) -> bool
 
 fn change(before: Option<f64>, now: Option<f64>) -> String {
     match (before, now) {
-        (Some(before), Some(now)) => format!(" ({before} → {now})"),
-        (None, Some(now)) => format!(" ({now})"),
+        (Some(before), Some(now)) => format!(" ({} → {})", short(before), short(now)),
+        (None, Some(now)) => format!(" ({})", short(now)),
         _ => String::new(),
     }
+}
+
+/// Four digits are enough for a sentence.
+fn short(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
 }
 
 /// Judges what is new by the rest: good where it is no worse than the margin allows with 95 % confidence, bad

@@ -238,3 +238,89 @@ fn guards_that_would_stop_everything_or_are_not_there_yet_are_refused() {
         ],
     );
 }
+
+#[test]
+fn rollouts_feedback_and_silences_are_read() {
+    let text = LEAST.to_owned()
+        + r#"  rollout:
+    canary:
+      steps: [10%, 50%]
+      wait: 5m
+      count: 4
+      on_inconclusive: keep
+      verify: ["p99 < 0.5"]
+      compare:
+      - name: errors
+        margin: 1%
+        bad: {canary: 'a @ $before', rest: 'b @ $before'}
+        total: {canary: 'increase(c[$window])', rest: 'increase(d[$window])'}
+      - {name: speed, margin: 10%, better: higher, min_sample: 5, value: {canary: e, rest: f}}
+  feedback: {ready: up, utilisation: u, target: 70%, objective: o, cost: c}
+  silence: {selector: '{alertname="X", job!~"a|b"}', for: 10m}
+guards:
+  blast_radius: 20%
+  maintenance: [{weekdays: ['saturday:sunday'], location: Europe/Berlin}]
+  forecast: {max_mase: 1.5}
+"#;
+    let settings = read(&text).unwrap();
+    let workload = &settings.workloads[0];
+    let rollout = &workload.rollout;
+    let expect = Strategy::Canary {
+        steps: vec![0.1, 0.5],
+    };
+    assert_eq!(rollout.strategy, expect);
+    assert_eq!(rollout.judging.interval, Duration::from_mins(5));
+    assert_eq!((rollout.judging.count, rollout.judging.failure_limit), (4, 1));
+    let names: Vec<_> = rollout.names().collect();
+    assert_eq!(names, ["p99 < 0.5", "errors", "speed"]);
+    let samples: Vec<_> = rollout.compare.iter().map(|c| c.min_sample).collect();
+    assert_eq!(samples, [100, 5]);
+    // Two stages before the last, each with its wait and three more looks.
+    assert_eq!(rollout.duration(), Duration::from_mins(2 * 20));
+    assert_eq!(workload.feedback.target, Some(0.7));
+    assert_eq!(workload.silence.as_ref().unwrap().matchers.len(), 2);
+    assert_eq!(settings.guards.blast_radius, Some(0.2));
+    assert_eq!(settings.guards.forecast.max_mase, 1.5);
+    assert_eq!(settings.guards.maintenance.len(), 1);
+}
+
+#[test]
+fn what_could_never_judge_or_would_hush_everything_is_refused() {
+    let text = LEAST.to_owned()
+        + r#"  rollout:
+    blue_green:
+      count: 0
+      verify: ["x > 1", "x > 1"]
+      compare:
+      - {name: a, margin: 0%, value: {canary: e, rest: e}}
+      - {name: b, margin: 1%, bad: {canary: e, rest: f}}
+      - {name: c, margin: 1%, value: {canary: 'e[5m]', rest: '$after'}}
+      - {name: d, margin: 1%, min_sample: 2, value: {canary: e, rest: f}}
+  feedback: {target: 120%}
+  silence: {selector: '{job=~".+"}', for: 2h}
+"#;
+    check(
+        &text,
+        &[
+            "c.yml:9: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
+            "x",
+        ],
+    );
+}
+
+#[test]
+fn hosts_are_fixed_and_networks_hold_for_literal_ones() {
+    let one = |url: &str, more: &str| {
+        format!("actuators: {{a: {{http: {{url: '{url}', body: '{{{{ replicas }}}}'{more}}}}}}}")
+    };
+    for url in ["http://{{ target.x }}/", "http://a{{ target.x }}/b", "{{ target.x }}://a/"] {
+        let problem = read(&one(url, "")).unwrap_err();
+        assert!(problem.contains("are never templates"), "{problem}");
+    }
+    assert!(read(&one("http://a:8080/x/{{ target.x }}?y={{ target.y }}", "")).is_ok());
+    assert!(read(&one("http://10.1.2.3/x", ", networks: [10.0.0.0/8]")).is_ok());
+    let problem = read(&one("http://192.168.0.1/x", ", networks: [10.0.0.0/8]")).unwrap_err();
+    assert!(problem.contains("192.168.0.1 is in none of the `networks`"), "{problem}");
+    let problem = read(&one("http://a/", ", networks: [ten]")).unwrap_err();
+    assert!(problem.contains("invalid IP address syntax"), "{problem}");
+}

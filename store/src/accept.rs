@@ -1,11 +1,11 @@
 //! Taking in an alert: written down once, joined to the action that exists, or the beginning of a new one.
 
 use crate::{
-    Action, ActionId, AlertStatus, Change, Delivery, Journal, Mode, Outcome, RecordedDelivery,
-    State, StoreError,
+    Action, ActionId, Change, Delivery, Journal, Mode, Outcome, RecordedDelivery, State,
+    StoreError,
     error::doing,
-    lookup::{caused_by, firing, known, open_action},
-    record::record,
+    lookup::{both, caused_by, firing, known, open_action},
+    record::{make_room, record},
     transition::{append, swap},
 };
 use series::Timestamp;
@@ -95,6 +95,7 @@ impl Journal {
         for intake in intakes {
             accepted.push(take(&mut tx, intake).await?);
         }
+        make_room(&mut tx, &accepted).await?;
         tx.commit().await.map_err(doing("commit a notification"))?;
         Ok(accepted)
     }
@@ -135,7 +136,8 @@ async fn take(
                 workload: None,
                 action: None,
             };
-            without_action(tx, delivery, verdict).await
+            let known = known(tx, delivery).await?;
+            without_action(tx, delivery, known, verdict).await
         }
         Intake::Ends {
             delivery,
@@ -151,8 +153,9 @@ async fn ask(
     proposal: &Proposal,
     deferral: Option<&str>,
 ) -> Result<Accepted, StoreError> {
-    let known = known(tx, delivery).await?;
-    if let Some(known) = known.filter(|known| !known.outcome.is_provisional()) {
+    let [known, end] = both(tx, &delivery.cause).await?;
+    let is_settled = |known: &RecordedDelivery| !known.outcome.is_provisional();
+    if let Some(known) = known.clone().filter(is_settled) {
         return Ok(Accepted::Duplicate(known));
     }
     let verdict = |outcome, reason: String, action| Verdict {
@@ -161,14 +164,16 @@ async fn ask(
         workload: Some(proposal.workload.clone()),
         action,
     };
-    let verdict = if let Some(verdict) = ended(tx, delivery, &proposal.workload).await? {
-        verdict
+    let verdict = if end.is_some() {
+        // Alertmanagers that gossip may send the beginning of an alert after its end.
+        let reason = "the alert has resolved already".to_owned();
+        verdict(Outcome::Ignored, reason, None)
     } else if let Some(open) = open_action(tx, &proposal.workload).await? {
         let reason = format!("action {} on {} is {}", open.id, open.workload, open.state);
         verdict(Outcome::Joined, reason, Some(open.id))
     } else if let Some(deferral) = deferral {
         let deferred = verdict(Outcome::Deferred, deferral.to_owned(), None);
-        return without_action(tx, delivery, deferred).await;
+        return without_action(tx, delivery, known, deferred).await;
     } else {
         let id = propose(tx, delivery, proposal).await?;
         verdict(Outcome::Acted, proposal.reason.clone(), Some(id))
@@ -181,9 +186,9 @@ async fn ask(
 async fn without_action(
     tx: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery,
+    known: Option<RecordedDelivery>,
     verdict: Verdict,
 ) -> Result<Accepted, StoreError> {
-    let known = known(tx, delivery).await?;
     let says_it_all = |known: &RecordedDelivery| {
         let said = (known.outcome, known.reason.as_str());
         said == (verdict.outcome, verdict.reason.as_str()) || !known.outcome.is_provisional()
@@ -212,25 +217,6 @@ async fn end(
         action: action.map(|action| action.id),
     };
     record(tx, delivery, verdict).await
-}
-
-/// Alertmanagers that gossip may send the beginning of an alert after its end.
-async fn ended(
-    tx: &mut Transaction<'static, Sqlite>,
-    delivery: &Delivery,
-    workload: &str,
-) -> Result<Option<Verdict>, StoreError> {
-    let end = Delivery {
-        status: AlertStatus::Resolved,
-        ..delivery.clone()
-    };
-    let heard = known(tx, &end).await?.is_some();
-    Ok(heard.then(|| Verdict {
-        outcome: Outcome::Ignored,
-        reason: "the alert has resolved already".to_owned(),
-        workload: Some(workload.to_owned()),
-        action: None,
-    }))
 }
 
 /// Begins an action; the caller has made sure that the workload has no open one.

@@ -2,7 +2,6 @@
 
 use crate::{Accepted, Delivery, StoreError, accept::Verdict, error::doing, rows};
 use serde_json::Value;
-use series::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// How many old deliveries go for each new one: more than one, so that a backlog shrinks, and few, so that
 /// no delivery waits for a great clean-up.
-const MAX_FORGOTTEN: u32 = 10;
+const MAX_FORGOTTEN: usize = 10;
 
 /// Writes down what became of a delivery.
 pub(crate) async fn record(
@@ -41,12 +40,23 @@ pub(crate) async fn record(
     .await
     .map_err(doing("write down a delivery"))?;
     let recorded = rows::delivery(&row)?;
-    make_room(tx, delivery.received_at).await?;
     Ok(Accepted::New(recorded))
 }
 
-/// Deletes old deliveries. Those of open actions stay: whether their alerts still fire is asked for.
-async fn make_room(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+/// Deletes old deliveries for those that are new. Those of open actions stay: whether their alerts still fire is
+/// asked for.
+pub(crate) async fn make_room(
+    connection: &mut SqliteConnection,
+    accepted: &[Accepted],
+) -> Result<(), StoreError> {
+    let new = accepted.iter().filter_map(|accepted| match accepted {
+        Accepted::New(delivery) => Some(delivery.received_at),
+        Accepted::Duplicate(_) => None,
+    });
+    let Some(now) = new.clone().max() else {
+        return Ok(());
+    };
+    let n_forgotten = new.count().saturating_mul(MAX_FORGOTTEN);
     sqlx::query(
         "DELETE FROM deliveries WHERE rowid IN (
              SELECT rowid FROM deliveries
@@ -54,7 +64,7 @@ async fn make_room(connection: &mut SqliteConnection, now: Timestamp) -> Result<
              ORDER BY received_at LIMIT $2)",
     )
     .bind((now - RETENTION).as_millis())
-    .bind(MAX_FORGOTTEN)
+    .bind(i64::try_from(n_forgotten).unwrap_or(i64::MAX))
     .execute(connection)
     .await
     .map_err(doing("delete old deliveries"))?;

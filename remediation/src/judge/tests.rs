@@ -110,10 +110,10 @@ fn check_hold(before: Option<(bool, f64)>, now: (bool, f64), verdict: LookVerdic
 fn what_was_bad_before_says_nothing_against_the_effect() {
     use LookVerdict::{Failed, Inconclusive, Successful};
     check_hold(
-        Some((true, 0.3)),
-        (true, 0.4),
+        Some((true, 0.089_736_824)),
+        (true, 1_234_567.0),
         Successful,
-        "p99 < 0.5 holds (0.3 → 0.4)",
+        "p99 < 0.5 holds (0.08974 → 1235000)",
     );
     check_hold(
         Some((true, 0.3)),
