@@ -1,5 +1,10 @@
 //! Silences and warnings on a real Alertmanager.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "shared test code may stop the test where it stands"
+)]
+
 use alertmanager_client::{AlertFilter, Client, MatchOp, Matcher, NewAlert};
 use remediation::{Silence, Warning, alerting};
 use series::Timestamp;
@@ -16,10 +21,12 @@ async fn start(folder: &Path) -> (Alertmanager, Client) {
     (server, client)
 }
 
-/// The tests' own clock: Alertmanager lives in the present.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server lives in the present, so silences must too"
+)]
 fn now() -> Timestamp {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    Timestamp::from_millis(since.as_millis().try_into().unwrap())
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
 async fn fire(client: &Client, service: &str) -> String {

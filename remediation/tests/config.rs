@@ -1,6 +1,7 @@
 //! The configuration: what is read, what stands in for what is left out, and every problem at once.
 
 use remediation::{
+    Strategy,
     config::{ActuatorConfig, HttpActuator, Method, Settings},
     machine::OnTimeout,
 };
@@ -259,7 +260,7 @@ fn rollouts_feedback_and_silences_are_read() {
   silence: {selector: '{alertname="X", job!~"a|b"}', for: 10m}
 guards:
   blast_radius: 20%
-  maintenance: [{weekdays: ['saturday:sunday'], location: Europe/Berlin}]
+  maintenance: [{weekdays: [saturday, sunday], location: Europe/Berlin}]
   forecast: {max_mase: 1.5}
 "#;
     let settings = read(&text).unwrap();
@@ -270,7 +271,10 @@ guards:
     };
     assert_eq!(rollout.strategy, expect);
     assert_eq!(rollout.judging.interval, Duration::from_mins(5));
-    assert_eq!((rollout.judging.count, rollout.judging.failure_limit), (4, 1));
+    assert_eq!(
+        (rollout.judging.count, rollout.judging.failure_limit),
+        (4, 1)
+    );
     let names: Vec<_> = rollout.names().collect();
     assert_eq!(names, ["p99 < 0.5", "errors", "speed"]);
     let samples: Vec<_> = rollout.compare.iter().map(|c| c.min_sample).collect();
@@ -280,7 +284,7 @@ guards:
     assert_eq!(workload.feedback.target, Some(0.7));
     assert_eq!(workload.silence.as_ref().unwrap().matchers.len(), 2);
     assert_eq!(settings.guards.blast_radius, Some(0.2));
-    assert_eq!(settings.guards.forecast.max_mase, 1.5);
+    assert_eq!(settings.guards.forecast.max_mase.to_string(), "1.5");
     assert_eq!(settings.guards.maintenance.len(), 1);
 }
 
@@ -302,8 +306,19 @@ fn what_could_never_judge_or_would_hush_everything_is_refused() {
     check(
         &text,
         &[
-            "c.yml:9: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
-            "x",
+            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
+            "c.yml:11: workloads[0].rollout.blue_green: there are two checks `x > 1`",
+            "c.yml:12: workloads[0].rollout.blue_green.count: must be at least 1",
+            "c.yml:15: workloads[0].rollout.blue_green.compare[0].margin: `0%` is not a percentage above zero: write a number and a percent sign, like 25%",
+            "c.yml:15: workloads[0].rollout.blue_green.compare[0].value: both sides ask the same, so they cannot differ",
+            "c.yml:16: workloads[0].rollout.blue_green.compare[1]: must have `value`, or `bad` and `total`",
+            "c.yml:17: workloads[0].rollout.blue_green.compare[2].value.canary: must return an instant vector or a scalar, not a matrix",
+            "c.yml:17: workloads[0].rollout.blue_green.compare[2].value.rest: unexpected character: '$'",
+            "c.yml:18: workloads[0].rollout.blue_green.compare[3].min_sample: must be at least 3",
+            "c.yml:19: workloads[0].feedback.target: cannot be more than 100%",
+            "c.yml:19: workloads[0].feedback.target: is the aim of `utilisation`, which is missing",
+            "c.yml:20: workloads[0].silence.for: must not be longer than 1h",
+            "c.yml:20: workloads[0].silence.selector: must have one label that equals a value, or it might hold back everything",
         ],
     );
 }
@@ -313,14 +328,21 @@ fn hosts_are_fixed_and_networks_hold_for_literal_ones() {
     let one = |url: &str, more: &str| {
         format!("actuators: {{a: {{http: {{url: '{url}', body: '{{{{ replicas }}}}'{more}}}}}}}")
     };
-    for url in ["http://{{ target.x }}/", "http://a{{ target.x }}/b", "{{ target.x }}://a/"] {
+    for url in [
+        "http://{{ target.x }}/",
+        "http://a{{ target.x }}/b",
+        "{{ target.x }}://a/",
+    ] {
         let problem = read(&one(url, "")).unwrap_err();
         assert!(problem.contains("are never templates"), "{problem}");
     }
     assert!(read(&one("http://a:8080/x/{{ target.x }}?y={{ target.y }}", "")).is_ok());
     assert!(read(&one("http://10.1.2.3/x", ", networks: [10.0.0.0/8]")).is_ok());
     let problem = read(&one("http://192.168.0.1/x", ", networks: [10.0.0.0/8]")).unwrap_err();
-    assert!(problem.contains("192.168.0.1 is in none of the `networks`"), "{problem}");
+    assert!(
+        problem.contains("192.168.0.1 is in none of the `networks`"),
+        "{problem}"
+    );
     let problem = read(&one("http://a/", ", networks: [ten]")).unwrap_err();
     assert!(problem.contains("invalid IP address syntax"), "{problem}");
 }
