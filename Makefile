@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy bench bench-remote-read fuzz setup build format clean
+.PHONY: demo test accuracy bench bench-remote-read bench-webhook fault-report fuzz setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -31,6 +31,14 @@ bench-remote-read: setup
 # Looks for inputs that break a promise: make fuzz TARGET=xor_chunk MINUTES=30; without a target each in turn
 fuzz:
 	fuzz/run $(or $(MINUTES),1) $(TARGET)
+
+# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros
+fault-report:
+	cargo test --locked -p remediation --test resilience report:: -- --nocapture
+
+# From a notification to its journaled answer, at 200 requests a second
+bench-webhook:
+	cargo bench --locked -p remediation --bench webhook
 
 setup:
 	scripts/setup

@@ -11,7 +11,7 @@ use crate::{
     rotating::Rotating,
 };
 use anyhow::Context as _;
-use remediation::{Remediation, config::Settings};
+use remediation::{Ports, Remediation, config::Settings};
 use rules::Engine;
 use series::Timestamp;
 use std::{
@@ -82,7 +82,8 @@ impl App {
         let restored = tokio::task::spawn_blocking(restore).await;
         let (running, metrics, models) = restored.context("taking up saved models")?;
         let running = Live::new(running);
-        let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
+        let live = Arc::new(running.clone());
+        let ports = Ports::new(live.clone(), live.clone()).with_alerting(live);
         let app = Arc::new(Self {
             config_file,
             storage,
@@ -92,7 +93,7 @@ impl App {
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
-            remediation: Remediation::new(journal, settings, foresight, evidence)?,
+            remediation: Remediation::new(journal, settings, ports)?,
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
@@ -142,12 +143,13 @@ impl App {
         let before = self.running();
         let stop = self.stopping.child_token();
         let (next, settings) = Running::new(config, Some(&before), stop)?;
+        let workloads = settings.workloads.clone();
+        // Before anything that cannot be taken back.
+        self.remediation.reload(settings)?;
         before.stop.cancel();
-        self.metrics
-            .prepare(next.engine.groups(), &settings.workloads);
+        self.metrics.prepare(next.engine.groups(), &workloads);
         self.door.admit(admission);
         self.running.replace(next);
-        self.remediation.reload(settings);
         self.evaluate_groups();
         Ok(())
     }
@@ -165,7 +167,8 @@ impl App {
             .remediation
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
-        self.metrics.encode(&newest)
+        let learned = self.remediation.all_learned().await?;
+        self.metrics.encode(&newest, &learned)
     }
 
     fn note_reload(&self) {

@@ -4,9 +4,9 @@ use crate::{app::Running, budget::Budget, config::Prometheus, rotating::Rotating
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
 use prometheus_api::{Answer, Client, Limits, QueryError};
-use remediation::{Evidence, Foreseen, Foresight};
+use remediation::{Alerting, Evidence, Foreseen, Foresight, Question, Silence, Warning, alerting};
 use rules::Source;
-use series::{Labels, Quantile, Sample, Series, Step, Timestamp};
+use series::{Labels, Sample, Series, Step, Timestamp};
 use std::sync::Arc;
 
 /// Prometheus as the engine and the verification see it.
@@ -116,28 +116,79 @@ impl Evidence for Live {
 }
 
 impl Foresight for Live {
-    fn demand(
-        &self,
-        name: &str,
-        labels: &Labels,
-        quantile: Quantile,
-        now: Timestamp,
-    ) -> Option<Foreseen> {
-        let pairs: Vec<_> = labels
-            .iter()
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
+    fn demand(&self, question: Question<'_>, now: Timestamp) -> Option<Foreseen> {
+        let ahead = (question.quantile, question.within);
         let rules::Foreseen {
             value,
             at,
             horizon,
             current,
-        } = self.get().engine.foreseen(name, &pairs, quantile, now)?;
+        } = self.get().engine.foreseen_within(
+            question.forecast,
+            &pairs(question.labels),
+            ahead,
+            now,
+        )?;
         Some(Foreseen {
             value,
             at,
             horizon,
             current: Some(current),
         })
+    }
+
+    fn standing(&self, question: Question<'_>, now: Timestamp) -> Option<remediation::Standing> {
+        let running = self.get();
+        let pairs = pairs(question.labels);
+        let (name, within) = (question.forecast, question.within);
+        let known = running.engine.standing_within(name, &pairs, within, now)?;
+        Some(remediation::Standing {
+            mase: known.mase.unwrap_or(f64::NAN),
+            coverage: known.coverage80,
+            band: 0.8,
+        })
+    }
+}
+
+/// Label pairs as the engine takes them.
+fn pairs(labels: &Labels) -> Vec<(String, String)> {
+    let pairs = labels.iter();
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+impl Alerting for Live {
+    fn silenced<'a>(
+        &'a self,
+        fingerprints: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silenced(&client, fingerprints).await,
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
+    fn silence<'a>(&'a self, silence: &'a Silence) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silence(&client, silence).await,
+                None => Err("`alertmanager` is not configured".to_owned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn warn<'a>(&'a self, warning: &'a Warning) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::warn(&client, warning).await,
+                None => Ok(()),
+            }
+        }
+        .boxed()
     }
 }
