@@ -17,24 +17,20 @@ pub(super) struct Written {
     pub(super) samples: Vec<Sample>,
 }
 
-/// The farthest that a copy looks back in three bytes.
-const MAX_DISTANCE: usize = u16::MAX as usize;
-
 impl Written {
-    /// How far back the samples of the one before lie, when they have the same times and are near enough.
+    /// How far back the samples of the one before lie, when they have the same times and
+    /// are near enough for a copy of three bytes.
     pub(super) fn distance(&self, before: &Self) -> Option<u16> {
         let begins = |written: &Self| written.at + written.head.len();
         let distance = begins(self) - begins(before);
-        let near = distance <= MAX_DISTANCE && !self.samples.is_empty();
-        let times = |written: &Self| written.samples.len();
-        let same = near
-            && times(self) == times(before)
-            && self
-                .samples
+        let (samples, known) = (&self.samples, &before.samples);
+        let shared = !samples.is_empty()
+            && samples.len() == known.len()
+            && samples
                 .iter()
-                .zip(&before.samples)
+                .zip(known)
                 .all(|(one, other)| one.at == other.at);
-        same.then(|| u16::try_from(distance).ok()).flatten()
+        u16::try_from(distance).ok().filter(|_| shared)
     }
 
     /// Writes the elements of this series, whose samples lie at a distance from those of the one before.
