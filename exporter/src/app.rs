@@ -70,7 +70,7 @@ impl App {
         let storage = config.storage.path.clone();
         let models = Folder::inside(&storage);
         // Two programs on one journal could both act on what it holds.
-        models.claim()?;
+        models.claim().await?;
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let (running, settings) = Running::new(config, None, stopping.child_token())?;

@@ -10,7 +10,9 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The name of the folder inside the storage folder.
@@ -19,6 +21,9 @@ const NAME: &str = "models";
 /// A file in the storage folder that one program locks while it runs; the system frees it when the program ends,
 /// however it ends.
 const LOCK: &str = "LOCK";
+
+/// Time that another program may need to end, as after a restart.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What a file is called that is not whole yet.
 const UNFINISHED: &str = ".tmp";
@@ -83,23 +88,37 @@ impl Folder {
         Ok(n_bytes)
     }
 
-    /// Keeps other programs away from the storage folder for as long as this one runs.
-    pub(crate) fn claim(&self) -> anyhow::Result<()> {
+    /// Keeps other programs away from the storage folder for as long as this one runs. One that is just ending is waited
+    /// for.
+    pub(crate) async fn claim(&self) -> anyhow::Result<()> {
         let file = self.storage.join(LOCK);
-        let attempt = || format!("opening {}", file.display());
-        make(&self.storage).with_context(attempt)?;
+        let deadline = Instant::now() + ENDING;
+        while !self
+            .try_claim(&file)
+            .with_context(|| format!("opening {}", file.display()))?
+        {
+            ensure!(
+                Instant::now() < deadline,
+                "another program works with this `storage.path`: it holds {}",
+                file.display()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else holds the lock.
+    fn try_claim(&self, file: &Path) -> io::Result<bool> {
+        make(&self.storage)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = options.open(&file).with_context(attempt)?;
+        let lock = options.open(file)?;
         // A file system without locks is no reason not to start.
-        let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
-        ensure!(
-            !is_taken,
-            "another program works with this `storage.path`: it holds {}",
-            file.display()
-        );
+        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Ok(false);
+        }
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
-        Ok(())
+        Ok(true)
     }
 
     /// Writes beside the file, and puts it in its place once the disk has it.
