@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy bench-rules compat-report setup build format clean
+.PHONY: demo test accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -17,12 +17,33 @@ test: setup
 accuracy:
 	@test -n "$(DATA)" || { echo "make accuracy: name a folder of CSV files, as DATA=FOLDER" >&2; exit 2; }
 	cargo build --release --locked -p exporter
-	target/release/foreshadow backtest --csv $(DATA) --step 5m --horizon 24h --origins 5 --stride 20h50m --history 14d
+	cargo run --locked -q -p xtask -- accuracy $(DATA)
 
-# What one rule over very many series costs, against a real Prometheus: make bench-rules [ARGS="--series 10000"]
+# What the forecast engine costs, beside augurs in the same run
+bench:
+	cargo run --locked -q -p xtask -- bench
+
+# Remote read side by side with Prometheus' own: samples a CPU-second, memory, latency; BENCH_ARGS="--models 10000"
+bench-remote-read: setup
+	cargo build --release --locked -p exporter -p bench
+	target/release/bench-remote-read $(BENCH_ARGS)
+
+# Looks for inputs that break a promise: make fuzz TARGET=xor_chunk MINUTES=30; without a target each in turn
+fuzz:
+	fuzz/run $(or $(MINUTES),1) $(TARGET)
+
+# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros
+fault-report:
+	cargo test --locked -p remediation --test resilience report:: -- --nocapture
+
+# From a notification to its journaled answer, at 200 requests a second
+bench-webhook:
+	cargo bench --locked -p remediation --bench webhook
+
+# What one rule over very many series costs, against a real Prometheus: make bench-rules BENCH_ARGS="--series 10000"
 bench-rules: setup
 	cargo build --release --locked -p exporter -p bench-rules
-	target/release/bench-rules $(ARGS)
+	target/release/bench-rules $(BENCH_ARGS)
 
 # Which ways to ask about the future work with which Prometheus, as a table.
 compat-report: setup

@@ -27,7 +27,12 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
     };
     match request.command {
         ActionsCommand::List => say(&list(&api.get("api/v1/actions").await?)),
-        ActionsCommand::Approve { id } => api.decide(&id, "approve", json!({})).await?,
+        ActionsCommand::Approve { id } => {
+            // The yes is for what is seen here, whatever happens in between.
+            let action = api.get(&format!("api/v1/actions/{id}")).await?;
+            let body = json!({ "plan_hash": action["plan_hash"] });
+            api.decide(&id, "approve", body).await?;
+        }
         ActionsCommand::Reject { id, reason } => {
             api.decide(&id, "reject", json!({ "reason": reason }))
                 .await?;

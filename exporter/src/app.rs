@@ -11,7 +11,7 @@ use crate::{
     rotating::Rotating,
 };
 use anyhow::Context as _;
-use remediation::{Remediation, config::Settings};
+use remediation::{Ports, Remediation, config::Settings};
 use rules::Engine;
 use series::Timestamp;
 use std::{
@@ -68,14 +68,22 @@ impl App {
     pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
         let config = Config::load(&config_file)?;
         let storage = config.storage.path.clone();
+        let models = Folder::inside(&storage);
+        // Two programs on one journal could both act on what it holds.
+        models.claim().await?;
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let (running, settings) = Running::new(config, None, stopping.child_token())?;
         metrics.prepare(running.engine.groups(), &settings.workloads);
-        let models = Folder::inside(&storage);
-        keeper::restore(&models, &running.engine, &metrics.state);
+        let restore = move || {
+            keeper::restore(&models, &running.engine, &metrics.state);
+            (running, metrics, models)
+        };
+        let restored = tokio::task::spawn_blocking(restore).await;
+        let (running, metrics, models) = restored.context("taking up saved models")?;
         let running = Live::new(running);
-        let (foresight, evidence) = (Arc::new(running.clone()), Arc::new(running.clone()));
+        let live = Arc::new(running.clone());
+        let ports = Ports::new(live.clone(), live.clone()).with_alerting(live);
         let app = Arc::new(Self {
             config_file,
             storage,
@@ -85,7 +93,7 @@ impl App {
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
-            remediation: Remediation::new(journal, settings, foresight, evidence)?,
+            remediation: Remediation::new(journal, settings, ports)?,
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
@@ -134,13 +142,14 @@ impl App {
         self.warn_of_moved_storage(&config.storage.path);
         let before = self.running();
         let stop = self.stopping.child_token();
-        let (next, settings) = Running::new(config, Some(&before.engine), stop)?;
+        let (next, settings) = Running::new(config, Some(&before), stop)?;
+        let workloads = settings.workloads.clone();
+        // Before anything that cannot be taken back.
+        self.remediation.reload(settings)?;
         before.stop.cancel();
-        self.metrics
-            .prepare(next.engine.groups(), &settings.workloads);
+        self.metrics.prepare(next.engine.groups(), &workloads);
         self.door.admit(admission);
         self.running.replace(next);
-        self.remediation.reload(settings);
         self.evaluate_groups();
         Ok(())
     }
@@ -158,7 +167,8 @@ impl App {
             .remediation
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
-        self.metrics.encode(&newest)
+        let learned = self.remediation.all_learned().await?;
+        self.metrics.encode(&newest, &learned)
     }
 
     fn note_reload(&self) {
@@ -213,15 +223,17 @@ impl Running {
 
     fn new(
         config: Config,
-        before: Option<&Engine<PromSource>>,
+        before: Option<&Self>,
         stop: CancellationToken,
     ) -> anyhow::Result<(Self, Settings)> {
-        let source = PromSource::new(config.prometheus).context("prometheus")?;
+        let source = PromSource::new(config.prometheus, before.map(|before| &before.source));
+        let source = source.context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,
             external_labels: config.external_labels,
             ..rules::Options::default()
         };
+        let before = before.map(|before| &*before.engine);
         let engine = Arc::new(Engine::new(source.clone(), config.groups, options, before));
         let alertmanager = config.alertmanager.map(|upstream| {
             let build = |upstream: &Upstream, http| {

@@ -4,9 +4,9 @@ use crate::{app::Running, budget::Budget, config::Prometheus, rotating::Rotating
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
 use prometheus_api::{Answer, Client, Limits, QueryError};
-use remediation::{Evidence, Foreseen, Foresight};
+use remediation::{Alerting, Evidence, Foreseen, Foresight, Question, Silence, Warning, alerting};
 use rules::Source;
-use series::{Labels, Quantile, Sample, Series, Step, Timestamp};
+use series::{Labels, Sample, Series, Step, Timestamp};
 use std::sync::Arc;
 
 /// Prometheus as the engine and the verification see it.
@@ -16,12 +16,14 @@ pub(crate) struct PromSource {
     budget: Arc<Budget>,
 }
 
-/// A range of more steps than this reads history; a shorter one reads what is new, and waits for nobody.
-const NEW_STEPS: u32 = 60;
-
 impl PromSource {
-    /// Builds the first client.
-    pub(crate) fn new(prometheus: Prometheus) -> anyhow::Result<Self> {
+    /// Builds the first client. What was spent of the same budget before a reload stays spent.
+    pub(crate) fn new(prometheus: Prometheus, before: Option<&Self>) -> anyhow::Result<Self> {
+        let same = before.filter(|before| before.budget.limits() == prometheus.history);
+        let budget = same.map_or_else(
+            || Arc::new(Budget::new(prometheus.history)),
+            |before| Arc::clone(&before.budget),
+        );
         let client = Rotating::new(prometheus.upstream, |upstream, http| {
             let limits = Limits {
                 timeout: upstream.timeout,
@@ -31,7 +33,7 @@ impl PromSource {
         });
         Ok(Self {
             client: Arc::new(client?),
-            budget: Arc::new(Budget::new(prometheus.history)),
+            budget,
         })
     }
 }
@@ -52,12 +54,18 @@ impl Source for PromSource {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        let ask = || self.client.client();
-        if end.since(start) <= step.get() * NEW_STEPS {
-            return ask().range(expr, start, end, step).await;
-        }
+        self.client.client().range(expr, start, end, step).await
+    }
+
+    async fn history(
+        &self,
+        expr: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: Step,
+    ) -> Result<Answer<Vec<Series>>, QueryError> {
         let _turn = self.budget.enter().await;
-        let answer = ask().range(expr, start, end, step).await?;
+        let answer = self.range(expr, start, end, step).await?;
         let n_samples = answer.value.iter().map(|series| series.samples.len()).sum();
         self.budget.spend(n_samples);
         Ok(answer)
@@ -108,28 +116,79 @@ impl Evidence for Live {
 }
 
 impl Foresight for Live {
-    fn demand(
-        &self,
-        name: &str,
-        labels: &Labels,
-        quantile: Quantile,
-        now: Timestamp,
-    ) -> Option<Foreseen> {
-        let pairs: Vec<_> = labels
-            .iter()
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
+    fn demand(&self, question: Question<'_>, now: Timestamp) -> Option<Foreseen> {
+        let ahead = (question.quantile, question.within);
         let rules::Foreseen {
             value,
             at,
             horizon,
             current,
-        } = self.get().engine.foreseen(name, &pairs, quantile, now)?;
+        } = self.get().engine.foreseen_within(
+            question.forecast,
+            &pairs(question.labels),
+            ahead,
+            now,
+        )?;
         Some(Foreseen {
             value,
             at,
             horizon,
             current: Some(current),
         })
+    }
+
+    fn standing(&self, question: Question<'_>, now: Timestamp) -> Option<remediation::Standing> {
+        let running = self.get();
+        let pairs = pairs(question.labels);
+        let (name, within) = (question.forecast, question.within);
+        let known = running.engine.standing_within(name, &pairs, within, now)?;
+        Some(remediation::Standing {
+            mase: known.mase.unwrap_or(f64::NAN),
+            coverage: known.coverage80,
+            band: 0.8,
+        })
+    }
+}
+
+/// Label pairs as the engine takes them.
+fn pairs(labels: &Labels) -> Vec<(String, String)> {
+    let pairs = labels.iter();
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+impl Alerting for Live {
+    fn silenced<'a>(
+        &'a self,
+        fingerprints: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silenced(&client, fingerprints).await,
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
+    fn silence<'a>(&'a self, silence: &'a Silence) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::silence(&client, silence).await,
+                None => Err("`alertmanager` is not configured".to_owned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn warn<'a>(&'a self, warning: &'a Warning) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            match self.get().alertmanager() {
+                Some(client) => alerting::warn(&client, warning).await,
+                None => Ok(()),
+            }
+        }
+        .boxed()
     }
 }

@@ -40,6 +40,7 @@ impl Default for HistoryLimits {
 /// samples of those before it are worth the time that has passed.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    limits: HistoryLimits,
     permits: Semaphore,
     samples_per_second: f64,
     /// When all that was read is paid for.
@@ -51,10 +52,16 @@ impl Budget {
     pub(crate) fn new(limits: HistoryLimits) -> Self {
         let permits = usize::try_from(limits.concurrency.get()).unwrap_or(usize::MAX);
         Self {
+            limits,
             permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
             samples_per_second: f64::from(limits.samples_per_second.get()),
             paid_at: Mutex::new(Instant::now()),
         }
+    }
+
+    /// What it was made for.
+    pub(crate) fn limits(&self) -> HistoryLimits {
+        self.limits
     }
 
     /// Waits for a turn. Hold the permit until the answer is there.

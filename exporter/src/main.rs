@@ -12,6 +12,7 @@ mod door;
 mod exposition;
 mod http;
 mod keeper;
+mod learned;
 mod listen;
 mod logs;
 mod metrics;

@@ -6,12 +6,13 @@ mod state;
 
 pub(crate) use self::{groups::GroupMetrics, rules::RuleMetrics, state::StateMetrics};
 
+use crate::learned::LearnedMetrics;
 use ::rules::Group;
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
-use remediation::{Plan, config::Workload};
+use remediation::{Learned, Plan, config::Workload};
 use std::{collections::BTreeSet, sync::Mutex};
 use store::{Action, State};
 
@@ -25,10 +26,19 @@ pub(crate) struct Metrics {
     pub(crate) state: StateMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
-    /// Group and name of each configured rule.
-    configured: Mutex<BTreeSet<(String, String)>>,
+    learned: LearnedMetrics,
+    configured: Mutex<Configured>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
     encoding: Mutex<()>,
+}
+
+/// What the last configuration held.
+#[derive(Default)]
+struct Configured {
+    /// Group and name of each rule.
+    rules: BTreeSet<(String, String)>,
+    /// The label values of groups.
+    groups: BTreeSet<String>,
 }
 
 /// What comes in from Prometheus and Alertmanager.
@@ -81,6 +91,7 @@ impl Metrics {
             state: StateMetrics::new(&registry)?,
             doors: DoorMetrics::new(&registry)?,
             actions: ActionMetrics::new(&registry)?,
+            learned: LearnedMetrics::new(&registry)?,
             configured: Mutex::default(),
             encoding: Mutex::default(),
             registry,
@@ -105,22 +116,30 @@ impl Metrics {
             .configured
             .lock()
             .expect("no holder of this lock can panic");
-        for (group, rule) in configured.difference(&rules) {
+        for (group, rule) in configured.rules.difference(&rules) {
             self.rules.forget([group, rule]);
-            if !rules.iter().any(|(other, _)| other == group) {
-                self.groups.forget(group);
-            }
         }
-        *configured = rules;
+        let keys = groups
+            .iter()
+            .map(|group| groups::key(&group.file, &group.name));
+        let keys: BTreeSet<_> = keys.collect();
+        for gone in configured.groups.difference(&keys) {
+            self.groups.forget(gone);
+        }
+        *configured = Configured {
+            rules,
+            groups: keys,
+        };
     }
 
     /// All of it in Prometheus' text format, the newest actions included.
-    pub(crate) fn encode(&self, newest: &[Action]) -> anyhow::Result<String> {
+    pub(crate) fn encode(&self, newest: &[Action], learned: &[Learned]) -> anyhow::Result<String> {
         let _one_at_a_time = self
             .encoding
             .lock()
             .expect("no holder of this lock can panic");
         self.actions.show(newest);
+        self.learned.show(learned);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8(text)?)
@@ -310,10 +329,10 @@ mod tests {
         let labels = ["g", "old"];
         metrics.rules.series.with_label_values(&labels).set(7);
         let zero = r#"foreshadow_rule_evaluations_total{group="g",rule="old"} 0"#;
-        let text = metrics.encode(&[]).unwrap();
+        let text = metrics.encode(&[], &[]).unwrap();
         assert!(text.contains(zero), "{text}");
         metrics.prepare(&group("new"), &[]);
-        let text = metrics.encode(&[]).unwrap();
+        let text = metrics.encode(&[], &[]).unwrap();
         assert!(
             !text.contains(r#"rule="old""#) && text.contains(r#"rule="new""#),
             "{text}"

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic as tests do")]
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use forecast::{Bounds, Fitted, History, ModelKind, Online, Settings, fit};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use forecast::{Bounds, Fitted, History, ModelKind, Online, Settings, TrackRecord, fit};
 use series::{Quantile, Sample, Step, Timestamp};
 use std::{hint::black_box, time::Duration};
 
@@ -85,6 +87,30 @@ fn start(c: &mut Criterion) {
     group.finish();
 }
 
+/// Updates that also judge what was foreseen, and what they leave behind.
+fn observe(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    (fleet, values): (&mut [Online], &[f64]),
+    now: &mut usize,
+) -> Vec<TrackRecord> {
+    let horizons = HORIZONS.map(|ahead| step().get() * ahead);
+    let record = TrackRecord::new(&history(1), &horizons);
+    let mut records = vec![record; FLEET];
+    group.bench_function("update with a track record", |b| {
+        b.iter(|| {
+            let sample = Sample {
+                at: time(*now),
+                value: values[*now],
+            };
+            *now += 1;
+            for (model, record) in fleet.iter_mut().zip(&mut records) {
+                record.observe(model, sample).unwrap();
+            }
+        });
+    });
+    records
+}
+
 fn serve(c: &mut Criterion) {
     let levels = [0.05, 0.5, 0.95].map(|level| Quantile::new(level).unwrap());
     let kinds: Vec<Online> = (0..32)
@@ -126,12 +152,15 @@ fn serve(c: &mut Criterion) {
             }
         });
     });
+    let records = observe(&mut group, (&mut fleet, &values), &mut now);
     group.finish();
-    let bytes = fleet[0].save().unwrap();
+    let (model, record) = (&fleet[0], &records[0]);
     println!(
-        "state: {} bytes in memory, {} bytes saved",
-        fleet[0].size(),
-        bytes.len()
+        "state: {} bytes in memory and {} saved, with the track record of three horizons {} and {}",
+        model.size(),
+        model.save().unwrap().len(),
+        model.size() + size_of::<TrackRecord>() + record.heap_size(),
+        model.save().unwrap().len() + record.to_bytes().len(),
     );
 }
 

@@ -1,6 +1,6 @@
 //! The chance that a series rises above a threshold within a horizon, calibrated on its own past.
 
-use crate::{FitError, Fitted, History, Settings, fit, statistics::index_below};
+use crate::{FitError, Fitted, History, Paths, Settings, fit, statistics::index_below};
 use series::{Probability, Sample};
 
 /// What past horizons of a series say about the chance of a breach: how their largest values ranked among those
@@ -14,7 +14,7 @@ use series::{Probability, Sample};
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreachOdds {
     n_steps: usize,
-    /// For each replayed origin, the share of paths whose largest value lay below the one that came.
+    /// For each replayed origin, how the largest value that came ranked among those of the paths.
     ranks: Vec<f64>,
     /// About how many of the ranks are independent.
     n_independent: f64,
@@ -41,8 +41,8 @@ const RAW_WEIGHT: f64 = 10.0;
 const HISTORY_WEIGHT: f64 = 4.0;
 
 impl BreachOdds {
-    /// Replays a model over the later part of a history, for each of some horizons in steps. Half of the history
-    /// must be enough for a fit.
+    /// Replays a model over the later part of a history, for each of some horizons in steps. Its first half must
+    /// be enough for a fit.
     pub fn replayed(
         history: &History,
         settings: &Settings,
@@ -84,11 +84,10 @@ impl BreachOdds {
         }
         let paths = model.paths(N_PATHS, self.n_steps, seed);
         let raw = paths.probability(|path| path.iter().any(|value| *value > threshold));
-        let raw = (raw.get() * N_PATHS as f64 + 0.5) / (N_PATHS as f64 + 1.0);
+        let raw = corrected(raw.get(), paths.len());
         let outranked = share(&self.ranks, |rank| *rank > 1.0 - raw);
         let crossed = share(&self.maxima, |largest| *largest > threshold);
-        let n_maxima = self.maxima.len() as f64;
-        let usual = (crossed * n_maxima + 0.5) / (n_maxima + 1.0);
+        let usual = corrected(crossed, self.maxima.len());
         let n_ranks = self.n_independent.min(self.ranks.len() as f64);
         let weight = n_ranks + RAW_WEIGHT + HISTORY_WEIGHT;
         let sum = outranked * n_ranks + raw * RAW_WEIGHT + usual * HISTORY_WEIGHT;
@@ -115,16 +114,30 @@ impl BreachOdds {
     /// Takes the rank of what came after one origin, if it is one to be looked at.
     fn look(&mut self, model: &dyn Fitted, n_seen: usize, future: &[f64]) {
         let n_live = n_seen + 1 + future.len();
-        let spacing = (self.n_steps / OVERLAP).max(n_live / MAX_ORIGINS).max(1);
+        let spacing = (self.n_steps / OVERLAP)
+            .max(n_live.div_ceil(MAX_ORIGINS))
+            .max(1);
         let Some(came) = future.get(..self.n_steps).and_then(largest) else {
             return;
         };
         if n_seen.is_multiple_of(spacing) {
             let paths = model.paths(N_REPLAYED, self.n_steps, n_seen as u64);
-            let below = paths.probability(|path| path.iter().all(|value| *value < came));
-            self.ranks.push(below.get());
+            self.ranks.push(rank(&paths, came));
         }
     }
+}
+
+/// The share of paths whose largest value lies below another; of those that reach it exactly, half. Never quite 0 or
+/// 1: paths that all agree are no proof.
+fn rank(paths: &Paths, came: f64) -> f64 {
+    let below = paths.probability(|path| path.iter().all(|value| *value < came));
+    let not_above = paths.probability(|path| path.iter().all(|value| *value <= came));
+    corrected(f64::midpoint(below.get(), not_above.get()), paths.len())
+}
+
+/// A share of so many, with half of one added on each side.
+fn corrected(share: f64, n: usize) -> f64 {
+    (share * n as f64 + 0.5) / (n as f64 + 1.0)
 }
 
 /// The largest value; `None` of nothing but gaps.
@@ -217,6 +230,51 @@ mod tests {
         assert!(rising.is_sorted_by(|a, b| a >= b), "{rising:?}");
         assert!((chance(9.0) - chance(9.0)).abs() < f64::EPSILON);
         assert!(odds.n_replayed() >= 40, "{}", odds.n_replayed());
+    }
+
+    #[track_caller]
+    fn certain(values: &[f64], bounds: Bounds, (below, above): (f64, f64)) {
+        let (history, settings) = (
+            history(values),
+            Settings {
+                bounds,
+                ..settings()
+            },
+        );
+        let odds = &BreachOdds::replayed(&history, &settings, &[HOUR]).unwrap()[0];
+        let model = fit(&history, &settings).unwrap();
+        let chance = |threshold| odds.probability(&*model, threshold, 1).unwrap().get();
+        let [sure, never] = [below, above].map(chance);
+        assert!(
+            sure > 0.95 && never < 0.05,
+            "{sure} above {below}, {never} above {above}"
+        );
+    }
+
+    #[test]
+    fn values_that_repeat_exactly_are_as_sure_as_others() {
+        certain(&[5.0; 2_000], Bounds::UNLIMITED, (4.0, 5.0));
+        let ratio = Bounds {
+            lower: 0.0,
+            upper: 1.0,
+        };
+        certain(&[1.0; 2_000], ratio, (0.8, 1.0));
+        let counts: Vec<f64> = load(7, 2_000)
+            .iter()
+            .map(|v| (v - 9.0).max(0.0).round())
+            .collect();
+        certain(
+            &counts,
+            Bounds {
+                lower: 0.0,
+                ..Bounds::UNLIMITED
+            },
+            (-1.0, 1e3),
+        );
+        let ramp: Vec<f64> = (0..2_000).map(|idx| f64::from(idx.min(1_000))).collect();
+        certain(&ramp, Bounds::UNLIMITED, (-1e6, 1e6));
+        let leak: Vec<f64> = (0..2_000).map(f64::from).collect();
+        certain(&leak, Bounds::UNLIMITED, (1_000.0, 1e9));
     }
 
     #[test]

@@ -17,8 +17,6 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackRecord {
     step: Step,
-    /// The mean absolute error of the naive forecast on the history; NaN where the history holds none.
-    scale: f64,
     lanes: Box<[Lane]>,
 }
 
@@ -27,8 +25,8 @@ pub struct TrackRecord {
 pub struct Standing {
     /// The mean absolute scaled error (Hyndman and Koehler 2006): errors of the median, in units of the naive
     /// forecast's mean absolute error on the history that the model was fitted to. That forecast repeats the value of
-    /// a day ago, or the last value where the history has less than two days. 0 is perfect, 1 as good as naive;
-    /// `None` where the history repeats itself exactly.
+    /// a day ago, or the last value seen where the history has less than two days. 0 is perfect, 1 as good as naive;
+    /// `None` where the history repeats itself exactly, or is shorter than the horizon.
     pub mase: Option<f64>,
     /// The share of values inside the central 80 % band, 0 to 1; all is well around 0.8.
     pub coverage80: f64,
@@ -55,11 +53,11 @@ impl TrackRecord {
     /// rounded to whole steps, at least one.
     pub fn new(history: &History, horizons: &[Duration]) -> Self {
         let step = history.step();
-        Self {
-            step,
-            scale: naive_error(history),
-            lanes: lanes(horizons, step),
+        let mut lanes = lanes(horizons, step);
+        for lane in &mut lanes {
+            lane.scale = naive_error(history, lane.ahead);
         }
+        Self { step, lanes }
     }
 
     /// Judges the forecasts that were made for this sample's time, updates the model, and remembers what it foresees
@@ -79,15 +77,25 @@ impl TrackRecord {
         Ok(())
     }
 
+    /// The same record in another's units: of that which a fit to more history has begun. What is naive for a young
+    /// series, which has shown no day yet, is not what is naive for it later.
+    #[must_use]
+    pub fn in_units_of(mut self, other: &Self) -> Self {
+        for (lane, other) in self.lanes.iter_mut().zip(&other.lanes) {
+            lane.scale = other.scale;
+        }
+        self
+    }
+
     /// The standing at one of the horizons, by its place among them; `None` while too few forecasts came due.
     ///
     /// # Panics
     /// When there is no such horizon.
     pub fn standing(&self, horizon_idx: usize) -> Option<Standing> {
-        let tally = &self.lanes[horizon_idx].tally;
+        let Lane { tally, scale, .. } = &self.lanes[horizon_idx];
         let share = |sum: f64| sum / tally.weight;
         (tally.judged >= MIN_JUDGED).then(|| Standing {
-            mase: Some(share(tally.error) / self.scale).filter(|mase| mase.is_finite()),
+            mase: Some(share(tally.error) / scale).filter(|mase| mase.is_finite()),
             coverage80: share(tally.inside80),
             coverage95: share(tally.inside95),
             judged: tally.judged,
@@ -103,10 +111,11 @@ impl TrackRecord {
     /// The record as bytes, with a version and a checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut to = Writer::new();
-        to.f64(self.scale);
         for lane in &self.lanes {
-            let Tally { judged, .. } = lane.tally;
+            to.f64(lane.scale);
+            let Tally { judged, last, .. } = lane.tally;
             to.u32(judged);
+            to.i64(last);
             for sum in lane.tally.sums() {
                 to.f64(sum);
             }
@@ -123,20 +132,20 @@ impl TrackRecord {
     /// Takes up a record that was kept for the same horizons and step.
     pub fn from_bytes(bytes: &[u8], horizons: &[Duration], step: Step) -> Result<Self, StateError> {
         let mut from = Reader::open(bytes)?;
-        let scale = from.f64()?;
         let mut lanes = lanes(horizons, step);
         let n_bytes: usize = lanes.iter().map(Lane::n_bytes).sum();
         if from.left() != n_bytes {
             return Err(StateError::OtherSettings);
         }
         for lane in &mut lanes {
+            lane.scale = from.f64()?;
             lane.tally = Tally::read(&mut from)?;
             for place in &mut lane.places {
                 *place = Promise::read(&mut from)?;
             }
         }
         from.end()?;
-        Ok(Self { step, scale, lanes })
+        Ok(Self { step, lanes })
     }
 }
 
@@ -147,8 +156,10 @@ struct Lane {
     ahead: u32,
     /// Steps between two forecasts that are remembered.
     stride: u32,
-    /// What is left of the weight of a judgement when the next one is made.
-    fades: f64,
+    /// After so many steps a judgement has lost all but 37 % of its weight.
+    memory: f64,
+    /// The mean absolute error of the naive forecast on the history; NaN where there is none.
+    scale: f64,
     tally: Tally,
     places: Box<[Promise]>,
 }
@@ -163,7 +174,8 @@ fn lanes(horizons: &[Duration], step: Step) -> Box<[Lane]> {
         Lane {
             ahead,
             stride,
-            fades: (-f64::from(stride) / memory.max(1.0)).exp(),
+            memory: memory.max(1.0),
+            scale: f64::NAN,
             tally: Tally::default(),
             places: vec![Promise::NONE; ahead.div_ceil(stride) as usize].into(),
         }
@@ -177,7 +189,8 @@ impl Lane {
             return;
         }
         for place in self.places.iter_mut().filter(|place| place.due == now) {
-            self.tally.add(place, value, self.fades);
+            self.tally.fade(now, self.memory);
+            self.tally.add(place, value);
             *place = Promise::NONE;
         }
     }
@@ -199,7 +212,7 @@ impl Lane {
 
     /// How long it is as bytes.
     fn n_bytes(&self) -> usize {
-        4 + 4 * 8 + self.places.len() * 8 * (1 + PROMISED.len())
+        4 + 6 * 8 + self.places.len() * 8 * (1 + PROMISED.len())
     }
 }
 
@@ -237,6 +250,8 @@ impl Promise {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Tally {
     judged: u32,
+    /// The cell of the last judgement.
+    last: i64,
     weight: f64,
     /// Absolute errors of the median.
     error: f64,
@@ -245,17 +260,29 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, promise: &Promise, value: f64, fades: f64) {
+    /// Lets what was judged before lose weight.
+    fn fade(&mut self, now: i64, memory: f64) {
+        let elapsed = now.saturating_sub(self.last).max(0) as f64;
+        let left = (-elapsed / memory).exp();
+        for sum in [
+            &mut self.weight,
+            &mut self.error,
+            &mut self.inside80,
+            &mut self.inside95,
+        ] {
+            *sum *= left;
+        }
+        self.last = now;
+    }
+
+    fn add(&mut self, promise: &Promise, value: f64) {
         let [low95, low80, median, high80, high95] = promise.values;
         let inside = |low: f64, high: f64| f64::from(u8::from((low..=high).contains(&value)));
-        let with = |sum: f64, new: f64| (fades * sum + new).min(f64::MAX);
-        *self = Self {
-            judged: self.judged.saturating_add(1),
-            weight: with(self.weight, 1.0),
-            error: with(self.error, (value - median).abs()),
-            inside80: with(self.inside80, inside(low80, high80)),
-            inside95: with(self.inside95, inside(low95, high95)),
-        };
+        self.judged = self.judged.saturating_add(1);
+        self.weight += 1.0;
+        self.error = (self.error + (value - median).abs()).min(f64::MAX);
+        self.inside80 += inside(low80, high80);
+        self.inside95 += inside(low95, high95);
     }
 
     fn sums(self) -> [f64; 4] {
@@ -263,7 +290,7 @@ impl Tally {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        let judged = from.u32()?;
+        let (judged, last) = (from.u32()?, from.i64()?);
         let [weight, error, inside80, inside95] =
             [from.f64()?, from.f64()?, from.f64()?, from.f64()?];
         let within = |sum: f64| (0.0..=weight).contains(&sum);
@@ -274,6 +301,7 @@ impl Tally {
         )?;
         Ok(Self {
             judged,
+            last,
             weight,
             error,
             inside80,
@@ -282,11 +310,16 @@ impl Tally {
     }
 }
 
-/// The mean absolute error of the naive forecast on a history, NaN where there is none or it makes no error.
-fn naive_error(history: &History) -> f64 {
+/// The mean absolute error of the naive forecast so many steps ahead on a history, NaN where there is none or it makes
+/// no error.
+fn naive_error(history: &History, ahead: u32) -> f64 {
     let day = history.step().count(DAY);
     let (values, n) = (history.values(), history.values().len());
-    let lag = if day > 1 && n >= 2 * day { day } else { 1 };
+    let lag = if day > 1 && n >= 2 * day {
+        day
+    } else {
+        usize::try_from(ahead).unwrap_or(usize::MAX)
+    };
     let error = mean(residuals(values, lag).map(f64::abs));
     let size = mean(values.iter().filter(|v| !v.is_nan()).map(|v| v.abs()));
     if error.is_finite() && error > MIN_SCALE * size {
@@ -403,6 +436,26 @@ mod tests {
         let (hit, later) = (standing(10), standing(12));
         assert!(hit.coverage80 < 0.7 && hit.mase.unwrap() > 2.0, "{hit:?}");
         assert!(later.mase.unwrap() < 0.8 * hit.mase.unwrap(), "{later:?}");
+    }
+
+    #[test]
+    fn a_record_is_measured_by_the_history_of_the_model_that_serves() {
+        let values = values(7, 9 * 288);
+        let (_, record) = after(2 * 288, &values);
+        let begun = |n: usize| {
+            let history = History::from_samples(&samples(&values[..n]), step()).unwrap();
+            TrackRecord::new(&history, &HORIZONS)
+        };
+        let (young, grown) = (begun(40), begun(7 * 288));
+        let mase = |record: &TrackRecord| record.standing(1).unwrap().mase.unwrap();
+        let before = record.clone().in_units_of(&young);
+        assert!(
+            (mase(&before) - mase(&record)).abs() > 0.05,
+            "{}",
+            mase(&before)
+        );
+        let after = before.in_units_of(&grown);
+        assert!((mase(&after) - mase(&record)).abs() < 1e-12);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! What people may do: look, approve, reject, roll back.
+//! What people may do: look, approve, reject, override, roll back.
 
 use crate::{
-    Remediation,
-    machine::{self, Event},
+    Plan, Remediation,
+    machine::{self, Event, Step},
 };
 use series::Timestamp;
-use store::{Action, ActionFilter, ActionId, RecordedDelivery, State, StoreError, Transition};
+use store::{
+    Action, ActionFilter, ActionId, Look, RecordedDelivery, State, StoreError, Transition,
+};
 
 /// Why a control did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum ControlError {
         /// What was wanted, such as "approved".
         wanted: &'static str,
     },
+    /// The workload's limits stand against it.
+    #[error("this cannot be: {0}")]
+    NotAllowed(String),
     /// The configuration no longer has its workload.
     #[error("workload {0} is no longer configured")]
     NotConfigured(String),
@@ -29,19 +34,29 @@ pub enum ControlError {
 }
 
 impl Remediation {
-    /// Says yes to an action that awaits approval; its grace period begins.
+    /// Says yes to an action that awaits approval, whose grace period then begins, or to an effect that could
+    /// not be called good or bad, which then stays.
+    ///
+    /// The yes is for the plan whose [`Plan::hash`] is `of`, or for the present one where none is given; if
+    /// there is another one by then, it is refused.
     pub async fn approve(
         &self,
         id: ActionId,
         actor: &str,
+        of: Option<&str>,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
         let actor = actor.to_owned();
-        self.control(id, &Event::Approved { actor }, "approved", now)
-            .await
+        let decision = Decision {
+            event: |_: &Plan| Ok(Event::Approved { actor }),
+            wanted: "approved",
+            of,
+        };
+        self.decide(id, decision, now).await
     }
 
-    /// Says no to an action that has had no effect yet.
+    /// Says no to an action that has had no effect yet, or to an effect that could not be called good or bad,
+    /// which is then undone. The reason is kept.
     pub async fn reject(
         &self,
         id: ActionId,
@@ -54,6 +69,42 @@ impl Remediation {
             reason: reason.to_owned(),
         };
         self.control(id, &event, "rejected", now).await
+    }
+
+    /// Puts another number of replicas in place of the planned one, and says yes to it. The workload's bounds
+    /// and step limits hold for people, too.
+    pub async fn override_plan(
+        &self,
+        id: ActionId,
+        actor: &str,
+        replicas: u32,
+        now: Timestamp,
+    ) -> Result<Action, ControlError> {
+        let current = self.current();
+        let (action, _) = self.journal.action(id).await?;
+        let Some((workload, _)) = current.reach(&action.workload) else {
+            return Err(ControlError::NotConfigured(action.workload));
+        };
+        let edit = |plan: &Plan| {
+            let objection = workload.sizing.objection(replicas, plan.observed);
+            objection.map_or(Ok(()), Err)?;
+            let edited = workload.rollout.strategy.edit(plan, replicas)?;
+            let actor = actor.to_owned();
+            Ok(Event::Edited {
+                plan: Plan {
+                    why: format!("{replicas} wanted by {actor}; before: {}", plan.why),
+                    rehearsal: None,
+                    ..edited
+                },
+                actor,
+            })
+        };
+        let decision = Decision {
+            event: edit,
+            wanted: "overridden",
+            of: None,
+        };
+        self.decide(id, decision, now).await
     }
 
     /// Orders the way back for an action that is being verified or has succeeded.
@@ -87,6 +138,31 @@ impl Remediation {
         self.journal.deliveries(limit).await
     }
 
+    /// What each look at an action's effect found, oldest first.
+    pub async fn looks(&self, id: ActionId) -> Result<Vec<Look>, StoreError> {
+        self.journal.looks(id).await
+    }
+
+    /// Decides about the plan that the action has now.
+    async fn decide(
+        &self,
+        id: ActionId,
+        decision: Decision<'_, impl FnOnce(&Plan) -> Result<Event, String>>,
+        now: Timestamp,
+    ) -> Result<Action, ControlError> {
+        let Decision { event, wanted, of } = decision;
+        let (action, _) = self.journal.action(id).await?;
+        let not_now = |state| ControlError::NotNow { id, state, wanted };
+        let plan = Plan::from_json(action.plan.as_ref()).map_err(|_| not_now(action.state))?;
+        if of.is_some_and(|of| of != plan.hash()) {
+            return Err(StoreError::PlanChanged { id }.into());
+        }
+        let event = event(&plan).map_err(ControlError::NotAllowed)?;
+        let step = self.step(&action, &event, wanted, now)?;
+        let next = self.write_down(&action, step, Some(&event), now).await?;
+        Ok(next)
+    }
+
     async fn control(
         &self,
         id: ActionId,
@@ -95,14 +171,35 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<Action, ControlError> {
         let (action, _) = self.journal.action(id).await?;
-        let current = self.current();
-        let Some((workload, _)) = current.reach(&action.workload) else {
-            return Err(ControlError::NotConfigured(action.workload));
-        };
-        let Some(step) = machine::step(&action, event, &workload.pace, now) else {
-            let state = action.state;
-            return Err(ControlError::NotNow { id, state, wanted });
-        };
+        let step = self.step(&action, event, wanted, now)?;
         Ok(self.write_down(&action, step, Some(event), now).await?)
     }
+
+    fn step(
+        &self,
+        action: &Action,
+        event: &Event,
+        wanted: &'static str,
+        now: Timestamp,
+    ) -> Result<Step, ControlError> {
+        let current = self.current();
+        let Some((workload, _)) = current.reach(&action.workload) else {
+            return Err(ControlError::NotConfigured(action.workload.clone()));
+        };
+        let (id, state) = (action.id, action.state);
+        machine::step(action, event, &workload.pace, now).ok_or(ControlError::NotNow {
+            id,
+            state,
+            wanted,
+        })
+    }
+}
+
+/// A decision about a plan.
+struct Decision<'a, F> {
+    /// What it comes to, or why it may not be.
+    event: F,
+    wanted: &'static str,
+    /// The hash of the plan that it is about, where the caller knows one.
+    of: Option<&'a str>,
 }

@@ -8,10 +8,14 @@
 //! No clock: `now` is an argument. What an alert says chooses a configured workload and nothing else.
 
 pub mod actuator;
+pub mod alerting;
 mod clearing;
 pub mod config;
 mod controls;
 mod error;
+mod feedback;
+mod guards;
+mod judge;
 pub mod machine;
 mod plan;
 mod planning;
@@ -20,16 +24,28 @@ mod progress;
 mod receiver;
 mod reconsider;
 mod remediation;
+mod report;
+mod rollout;
+mod shape;
 pub mod sizing;
+mod statistics;
 mod supervisor;
 mod template;
+mod verification;
 mod work;
 
 pub use controls::ControlError;
 pub use error::RemediationError;
-pub use plan::{Plan, Shape, Target};
-pub use ports::{Evidence, Foreseen, Foresight};
+pub use feedback::{Effect, Learned, Measured};
+pub use plan::{Plan, Stage, Target};
+pub use ports::{
+    Alerting, Drivers, Evidence, Foreseen, Foresight, NoAlertmanager, OwnDrivers, Ports, Question,
+    Silence, Standing, Warning,
+};
 pub use receiver::{AlertReceipt, Receipt};
 pub use remediation::Remediation;
-pub use supervisor::{Held, Moved, Report};
-pub use template::{Template, TemplateError};
+pub use report::{Held, Moved, Report};
+pub use rollout::Strategy;
+pub use shape::{Colour, Fleets, Shape};
+pub use statistics::Better;
+pub use template::{Place, Template, TemplateError};

@@ -1,9 +1,13 @@
 //! The state machine of an action: pure, and closed over its events.
 
+mod step;
+
+pub use step::step;
+
 use crate::{Plan, Shape};
-use series::{PromDuration, Timestamp};
+use series::Timestamp;
 use std::time::Duration;
-use store::{Action, Mode, State};
+use store::{Action, State};
 
 /// What can happen to an action.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +32,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A person puts another plan in place of the one that waits, and with that says yes to it.
+    Edited {
+        /// Who.
+        actor: String,
+        /// The plan to follow.
+        plan: Plan,
+    },
     /// The guards let it pass, and this is what was found in the world.
     Cleared(Shape),
     /// The world is as planned.
@@ -38,6 +49,8 @@ pub enum Event {
     Verified(String),
     /// The effect was found bad.
     Unverified(String),
+    /// The effect can be called neither good nor bad.
+    Doubted(String),
     /// A person wants the effect undone.
     RollbackAsked {
         /// Who.
@@ -58,6 +71,8 @@ pub enum Event {
 pub struct Step {
     /// The state to enter.
     pub to: State,
+    /// The stage of the rollout that begins with it, where one does.
+    pub stage: Option<u32>,
     /// When the work of that state begins or runs out; see [`expires_at`].
     pub deadline: Option<Timestamp>,
     /// Who brought it about.
@@ -75,6 +90,15 @@ pub enum OnTimeout {
     Approve,
 }
 
+/// What happens to an effect that nobody can call good or bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInconclusive {
+    /// It stays.
+    Keep,
+    /// It is undone.
+    Rollback,
+}
+
 /// How long a workload's actions stay in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -86,6 +110,8 @@ pub struct Pace {
     pub on_timeout: OnTimeout,
     /// How long an effect is left to settle before it is judged.
     pub wait: Duration,
+    /// What happens where judging leads to no verdict, and a person is not asked or does not answer.
+    pub on_inconclusive: OnInconclusive,
 }
 
 /// What an open action calls for at a time. Only [`Work::Ensure`] and [`Work::Restore`] touch the world.
@@ -141,124 +167,6 @@ pub fn work(action: &Action, now: Timestamp) -> Work {
         State::Verifying if is_due => Work::Verify,
         State::RollingBack => Work::Restore,
         _ => Work::Wait,
-    }
-}
-
-/// Where an event takes an action; none when it means nothing to the state that the action is in.
-pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Option<Step> {
-    use State::{
-        Applying, AwaitingApproval, Expired, Failed, Grace, Proposed, Rejected, RolledBack,
-        RollingBack, Succeeded, Superseded, Verifying,
-    };
-    let state = action.state;
-    let is_early = matches!(state, Proposed | AwaitingApproval | Grace);
-    let (to, actor, reason) = match (state, event) {
-        (Proposed, Event::Planned(plan)) => return Some(planned(action.mode, plan, pace, now)),
-        (Proposed, Event::Suffices(plan)) => (
-            Superseded,
-            SUPERVISOR,
-            format!("nothing to do: {}", plan.why),
-        ),
-        (_, Event::Unneeded(why)) if is_early => (Superseded, SUPERVISOR, why.clone()),
-        (_, Event::Refused(why)) if is_early => (Rejected, SUPERVISOR, why.clone()),
-        (_, Event::Rejected { actor, reason }) if is_early => {
-            (Rejected, actor.as_str(), reason.clone())
-        }
-        (_, Event::Abandoned) if state.is_open() => {
-            let to = if is_early { Rejected } else { Failed };
-            let why = "the workload is no longer configured";
-            (to, SUPERVISOR, why.to_owned())
-        }
-        (AwaitingApproval, Event::Approved { actor }) => {
-            (Grace, actor.as_str(), format!("approved by {actor}"))
-        }
-        (Grace, Event::Cleared(observed)) => (
-            Applying,
-            SUPERVISOR,
-            format!("cleared, with {observed} found"),
-        ),
-        (Applying, Event::Ensured(how)) => (Verifying, SUPERVISOR, how.clone()),
-        (Applying, Event::Unensurable(why)) | (RollingBack, Event::Unrestorable(why)) => {
-            (Failed, SUPERVISOR, why.clone())
-        }
-        (Verifying, Event::Verified(how)) => (Succeeded, SUPERVISOR, how.clone()),
-        (Verifying, Event::Unverified(why)) => (RollingBack, SUPERVISOR, why.clone()),
-        (Verifying | Succeeded, Event::RollbackAsked { actor }) => {
-            (RollingBack, actor.as_str(), format!("asked for by {actor}"))
-        }
-        (RollingBack, Event::Restored(how)) => (RolledBack, SUPERVISOR, how.clone()),
-        (_, Event::Elapsed(awaited)) => {
-            let to = elapsed(action, pace, now)?;
-            (
-                to,
-                SUPERVISOR,
-                overdue(state, awaited.as_deref(), to == Expired),
-            )
-        }
-        _ => return None,
-    };
-    Some(entering(to, actor, reason, pace, now))
-}
-
-fn planned(mode: Mode, plan: &Plan, pace: &Pace, now: Timestamp) -> Step {
-    let change = format!("{} → {}: {}", plan.observed, plan.target, plan.why);
-    let (to, reason) = match mode {
-        Mode::Observe => (
-            State::Rejected,
-            format!("observe mode: would have scaled {change}"),
-        ),
-        Mode::Approve => (State::AwaitingApproval, format!("scale {change}")),
-        Mode::Auto => (State::Grace, format!("scale {change}")),
-    };
-    entering(to, SUPERVISOR, reason, pace, now)
-}
-
-fn elapsed(action: &Action, pace: &Pace, now: Timestamp) -> Option<State> {
-    // A state without a deadline would never end, so it counts as over at once.
-    let is_over = expires_at(action).is_none_or(|end| now >= end);
-    match action.state {
-        _ if !is_over => None,
-        State::AwaitingApproval if pace.on_timeout == OnTimeout::Approve => Some(State::Grace),
-        State::Proposed | State::AwaitingApproval | State::Grace => Some(State::Expired),
-        State::Verifying => Some(State::RollingBack),
-        State::Applying | State::RollingBack => Some(State::Failed),
-        _ => None,
-    }
-}
-
-fn overdue(state: State, awaited: Option<&str>, has_expired: bool) -> String {
-    let what = match state {
-        State::AwaitingApproval if has_expired => "nobody approved in time",
-        State::AwaitingApproval => "nobody objected in time, and on_timeout is approve",
-        State::Proposed => "nothing could be worked out in time",
-        State::Grace => "the way was not clear in time",
-        State::Verifying => "the effect could not be judged in time",
-        _ => "it could not be carried out in time",
-    };
-    match awaited {
-        Some(awaited) => format!("{what}: {awaited}"),
-        None => what.to_owned(),
-    }
-}
-
-fn entering(to: State, actor: &str, reason: String, pace: &Pace, now: Timestamp) -> Step {
-    let lasts = match to {
-        State::Proposed => Some(PLANNING_LIMIT),
-        State::AwaitingApproval => Some(pace.approval_timeout),
-        State::Grace => Some(pace.grace),
-        State::Applying | State::RollingBack => Some(EFFECT_LIMIT),
-        State::Verifying => Some(pace.wait),
-        _ => None,
-    };
-    let reason = match to {
-        State::Grace => format!("{reason}; it begins in {}", PromDuration::new(pace.grace)),
-        _ => reason,
-    };
-    Step {
-        to,
-        deadline: lasts.map(|lasts| now + lasts),
-        actor: actor.to_owned(),
-        reason,
     }
 }
 

@@ -2,20 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use sha2::{Digest as _, Sha256};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-/// The part of a workload that actions set: today its replicas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shape {
-    /// How many instances there are, or shall be.
-    pub replicas: u32,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.replicas.fmt(f)
-    }
-}
+use crate::Shape;
 
 /// What the configuration says of the thing that an actuator reaches; never anything from an alert.
 pub type Target = BTreeMap<String, String>;
@@ -23,10 +13,13 @@ pub type Target = BTreeMap<String, String>;
 /// What is to be done, and the figures that it follows from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What to ensure; absolute, so that ensuring it twice is ensuring it once.
+    /// What there is to be in the end; absolute, so that ensuring it twice is ensuring it once.
     pub target: Shape,
     /// What was found when the plan was made.
     pub observed: Shape,
+    /// What is ensured on the way, the last being the target. Journals of version 0.1 have none.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
     /// The demand that is sized for, in the unit of the forecast: the one foreseen, or the present one where
     /// that is more.
     pub demand: f64,
@@ -38,6 +31,37 @@ pub struct Plan {
     pub quantile: f64,
     /// The arithmetic, as a sentence.
     pub why: String,
+    /// What a dry run of the first stage said, where the actuator has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<String>,
+}
+
+/// One part of the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// What to ensure.
+    pub shape: Shape,
+    /// Whether its effect is judged before the next stage begins.
+    pub judged: bool,
+    /// How long the effect stays at least before the next stage begins.
+    #[serde(default)]
+    pub keep_seconds: u64,
+}
+
+impl Stage {
+    /// A stage that is judged, and left as soon as it is found good.
+    pub fn judged(shape: Shape) -> Self {
+        Self {
+            shape,
+            judged: true,
+            keep_seconds: 0,
+        }
+    }
+
+    /// How long the effect stays at least.
+    pub fn keep(self) -> Duration {
+        Duration::from_secs(self.keep_seconds)
+    }
 }
 
 impl Plan {
@@ -49,19 +73,85 @@ impl Plan {
     /// Reads a plan back from the journal.
     pub fn from_json(json: Option<&Value>) -> Result<Self, String> {
         let json = json.ok_or("the journal holds no plan")?;
-        Self::deserialize(json).map_err(|e| format!("the journal's plan cannot be read: {e}"))
+        let mut plan = Self::deserialize(json)
+            .map_err(|e| format!("the journal's plan cannot be read: {e}"))?;
+        if plan.stages.is_empty() {
+            plan.stages.push(Stage::judged(plan.target));
+        }
+        Ok(plan)
+    }
+
+    /// SHA-256 of what is to be done, in hexadecimal. An approval is bound to it: it is another one as soon as
+    /// the target, a stage or what they follow from is.
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(self.to_json().to_string());
+        digest.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes all that is written to it");
+            text
+        })
+    }
+
+    /// The stage of this number, or the last one.
+    pub fn stage(&self, number: u32) -> Stage {
+        let last = Stage::judged(self.target);
+        let stage = self.stages.get(number as usize).or(self.stages.last());
+        stage.copied().unwrap_or(last)
+    }
+
+    /// Whether the target has more instances than there were; such a plan is a floor, one that takes away is a
+    /// ceiling.
+    pub fn is_upward(&self) -> bool {
+        self.target.replicas >= self.observed.replicas
+    }
+
+    /// Whether what is found is what a stage ensures.
+    pub fn is_met(&self, stage: Stage, found: Shape) -> bool {
+        let wanted = stage.shape;
+        let is_enough = if self.is_upward() {
+            found.replicas >= wanted.replicas
+        } else {
+            found.replicas <= wanted.replicas
+        };
+        is_enough && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
+    }
+
+    /// Whether what is found is something that this plan wrote, up to a stage.
+    pub fn is_ours(&self, stage: u32, found: Shape) -> bool {
+        let begun = self.stages.iter().take(stage as usize + 1);
+        begun.into_iter().any(|stage| stage.shape == found)
     }
 }
 
-impl Shape {
-    /// The shape as the journal keeps it.
-    pub fn to_json(self) -> Value {
-        serde_json::json!({ "replicas": self.replicas })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_plan_of_an_older_journal_is_one_stage() {
+        let old = json!({
+            "target": {"replicas": 7}, "observed": {"replicas": 4}, "demand": 812.0, "demand_at": 0,
+            "horizon": "1h", "quantile": 0.95, "why": "812 foreseen",
+        });
+        let plan = Plan::from_json(Some(&old)).unwrap();
+        assert_eq!(plan.stages, [Stage::judged(Shape::of(7))]);
+        assert_eq!(Plan::from_json(Some(&plan.to_json())), Ok(plan));
     }
 
-    /// Reads a shape back from the journal.
-    pub fn from_json(json: Option<&Value>) -> Result<Self, String> {
-        let json = json.ok_or("the journal does not say what was found before")?;
-        Self::deserialize(json).map_err(|e| format!("the journal's pre-image cannot be read: {e}"))
+    #[test]
+    fn the_hash_is_of_what_is_to_be_done() {
+        let text = json!({
+            "target": {"replicas": 7}, "observed": {"replicas": 4}, "demand": 0.1 + 0.2, "demand_at": 0,
+            "horizon": "1h", "quantile": 0.95, "why": "w",
+        });
+        let plan = Plan::from_json(Some(&text)).unwrap();
+        let again = Plan::from_json(Some(&plan.to_json())).unwrap();
+        assert_eq!(plan.hash(), again.hash());
+        assert_eq!(plan.hash().len(), 64);
+        let edited = Plan {
+            target: Shape::of(8),
+            ..plan.clone()
+        };
+        assert_ne!(edited.hash(), plan.hash());
     }
 }

@@ -86,6 +86,11 @@ impl Claim<'_> {
         })
     }
 
+    /// Begins a pause without an attempt.
+    pub(crate) fn rest(&self, pause: Duration, now: Timestamp) {
+        self.with(|effort| effort.not_before = Some(now + pause.min(LONGEST_PAUSE)));
+    }
+
     /// Begins anew, in another state.
     pub(crate) fn renew(&self) {
         self.with(|effort| {

@@ -7,9 +7,11 @@ use crate::{
 };
 use alertmanager_client::webhook::{Alert, Status, Webhook};
 use serde::Serialize;
+use serde_json::json;
 use series::Timestamp;
+use std::collections::HashMap;
 use store::{
-    Accepted, ActionId, AlertStatus, Cause, Delivery, Outcome, Proposal, RecordedDelivery,
+    Accepted, ActionId, AlertStatus, Cause, Delivery, Intake, Outcome, Proposal, RecordedDelivery,
     StoreError,
 };
 
@@ -55,10 +57,8 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<Receipt, RemediationError> {
         let current = self.current();
-        let mut alerts = Vec::with_capacity(webhook.alerts.len());
-        for alert in &webhook.alerts {
-            alerts.push(self.take_in(alert, &current.settings, now).await?);
-        }
+        let intakes = self.intakes(webhook, &current.settings, now).await?;
+        let accepted = self.journal.take_in(&intakes).await?;
         if webhook.truncated_alerts > 0 {
             tracing::warn!(
                 truncated = webhook.truncated_alerts,
@@ -66,84 +66,79 @@ impl Remediation {
             );
         }
         Ok(Receipt {
-            alerts,
+            alerts: accepted.into_iter().map(told).collect(),
             truncated: webhook.truncated_alerts,
         })
     }
 
-    async fn take_in(
+    /// What each alert asks for. The guards are looked at once for each workload.
+    async fn intakes(
         &self,
-        alert: &Alert,
+        webhook: &Webhook,
         settings: &Settings,
         now: Timestamp,
-    ) -> Result<AlertReceipt, StoreError> {
-        let delivery = delivery(alert, now);
-        let workload = settings.workloads.iter().find(|w| is_about(alert, w));
-        let accepted = match (delivery.status, workload) {
-            (AlertStatus::Resolved, workload) => {
-                let name = workload.map(|workload| workload.name.as_str());
-                self.journal
-                    .accept_resolved(&delivery, name, RECEIVER)
-                    .await
-            }
-            (AlertStatus::Firing, Some(workload)) => {
-                self.ask(&delivery, workload, settings, now).await
-            }
-            (AlertStatus::Firing, None) => {
-                let reason = "no workload's `match` fits the labels of the alert";
-                self.journal
-                    .accept_without_action(&delivery, None, Outcome::Unmatched, reason)
-                    .await
-            }
-        }?;
-        let receipt = receipt(accepted);
-        tracing::info!(
-            fingerprint = receipt.fingerprint,
-            status = %receipt.status,
-            outcome = %receipt.outcome,
-            duplicate = receipt.is_duplicate,
-            workload = receipt.workload,
-            reason = receipt.reason,
-            "alert taken in"
-        );
-        Ok(receipt)
-    }
-
-    async fn ask(
-        &self,
-        delivery: &Delivery,
-        workload: &Workload,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Result<Accepted, StoreError> {
-        // An alert joins an open action whatever the guards say; they stand before new ones.
-        let deferral = if self.has_open_action(&workload.name).await? {
-            None
-        } else {
-            self.deferral(workload, &settings.guards, now).await?
-        };
-        match deferral {
-            None => {
-                let reason = format!("an alert about {} fires", workload.name);
-                let proposal = proposal(workload, reason, now);
-                self.journal.accept(delivery, &proposal).await
-            }
-            Some(reason) => {
-                let name = Some(workload.name.as_str());
-                self.journal
-                    .accept_without_action(delivery, name, Outcome::Deferred, &reason)
-                    .await
-            }
+    ) -> Result<Vec<Intake>, StoreError> {
+        let mut deferrals: HashMap<&str, Option<String>> = HashMap::new();
+        let mut intakes = Vec::with_capacity(webhook.alerts.len());
+        for alert in &webhook.alerts {
+            let delivery = delivery(webhook, alert, now);
+            let workload = settings.workloads.iter().find(|w| is_about(alert, w));
+            intakes.push(match (delivery.status, workload) {
+                (AlertStatus::Resolved, workload) => Intake::Ends {
+                    delivery,
+                    workload: workload.map(|workload| workload.name.clone()),
+                    actor: RECEIVER.to_owned(),
+                },
+                (AlertStatus::Firing, Some(workload)) => {
+                    let name = workload.name.as_str();
+                    if !deferrals.contains_key(name) {
+                        let deferral = self.deferral(workload, &settings.guards, now);
+                        deferrals.insert(name, deferral.await?);
+                    }
+                    Intake::Asks {
+                        delivery,
+                        proposal: proposal(workload, format!("an alert about {name} fires"), now),
+                        deferral: deferrals[name].clone(),
+                    }
+                }
+                (AlertStatus::Firing, None) => Intake::Strays {
+                    delivery,
+                    reason: "no workload's `match` fits the labels of the alert".to_owned(),
+                },
+            });
         }
-    }
-
-    async fn has_open_action(&self, workload: &str) -> Result<bool, StoreError> {
-        let open = self.journal.open_actions().await?;
-        Ok(open.iter().any(|action| action.workload == workload))
+        Ok(intakes)
     }
 }
 
-fn delivery(alert: &Alert, now: Timestamp) -> Delivery {
+fn told(accepted: Accepted) -> AlertReceipt {
+    let receipt = receipt(accepted);
+    tracing::info!(
+        fingerprint = receipt.fingerprint,
+        status = %receipt.status,
+        outcome = %receipt.outcome,
+        duplicate = receipt.is_duplicate,
+        workload = receipt.workload,
+        reason = receipt.reason,
+        "alert taken in"
+    );
+    receipt
+}
+
+/// What an alert says is kept up to so many bytes; Alertmanager's own limits are far below.
+const MAX_KEPT_BYTES: usize = 32 << 10;
+
+fn delivery(webhook: &Webhook, alert: &Alert, now: Timestamp) -> Delivery {
+    let said = json!({
+        "receiver": webhook.receiver,
+        "external_url": webhook.external_url,
+        "group_labels": webhook.group_labels,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "generator_url": alert.generator_url,
+    });
+    let is_kept = said.to_string().len() <= MAX_KEPT_BYTES;
+
     Delivery {
         cause: Cause {
             fingerprint: alert.fingerprint.clone(),
@@ -154,6 +149,7 @@ fn delivery(alert: &Alert, now: Timestamp) -> Delivery {
             Status::Resolved => AlertStatus::Resolved,
         },
         received_at: now,
+        alert: is_kept.then_some(said),
     }
 }
 

@@ -50,6 +50,7 @@ impl Remediation {
                 cause: deferred.cause,
                 status: deferred.status,
                 received_at: now,
+                alert: deferred.alert,
             };
             let reason = format!("an alert about {name} fires");
             let proposal = proposal(workload, reason, now);
@@ -65,7 +66,7 @@ impl Remediation {
                 continue;
             };
             let guards = &settings.guards;
-            if !self.is_outgrown(workload, &past, now)
+            if !self.is_outgrown(workload, &past, now).await?
                 || self.deferral(workload, guards, now).await?.is_some()
             {
                 continue;
@@ -77,14 +78,20 @@ impl Remediation {
         Ok(())
     }
 
-    fn is_outgrown(&self, workload: &Workload, past: &Action, now: Timestamp) -> bool {
+    async fn is_outgrown(
+        &self,
+        workload: &Workload,
+        past: &Action,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let outlook = self.outlook(workload).await?;
         let (Ok(plan), Some(foreseen)) = (
             Plan::from_json(past.plan.as_ref()),
-            self.foreseen(workload, now),
+            self.foreseen(&outlook, now),
         ) else {
-            return false;
+            return Ok(false);
         };
-        let sized = workload.sizing.size(&foreseen, plan.target);
-        matches!(sized, Sized::Up { .. })
+        let sized = outlook.sizing.size(&foreseen, plan.target);
+        Ok(matches!(sized, Sized::Up { .. }))
     }
 }

@@ -1,9 +1,10 @@
 //! What receiver, supervisor and controls share.
 
 use crate::{
-    Evidence, Foresight, RemediationError,
-    actuator::{Actuator, HttpDriver},
+    Alerting, Evidence, Foresight, RemediationError,
+    actuator::Actuator,
     config::{Settings, Workload},
+    ports::{Drivers, Ports},
     progress::Progress,
 };
 use std::{
@@ -17,18 +18,19 @@ pub struct Remediation {
     pub(crate) journal: Journal,
     pub(crate) foresight: Arc<dyn Foresight>,
     pub(crate) evidence: Arc<dyn Evidence>,
+    pub(crate) alerting: Arc<dyn Alerting>,
     pub(crate) progress: Progress,
     /// Held from the last look at the guards to the transition, so that two actions cannot both be the last
     /// one that a limit allows.
     pub(crate) gate: tokio::sync::Mutex<()>,
+    drivers: Arc<dyn Drivers>,
     current: RwLock<Arc<Current>>,
-    http: reqwest::Client,
 }
 
 /// The configuration in use, and what was built from it.
 pub(crate) struct Current {
     pub(crate) settings: Settings,
-    drivers: BTreeMap<String, HttpDriver>,
+    drivers: BTreeMap<String, Arc<dyn Actuator>>,
 }
 
 impl Remediation {
@@ -36,25 +38,27 @@ impl Remediation {
     pub fn new(
         journal: Journal,
         settings: Settings,
-        foresight: Arc<dyn Foresight>,
-        evidence: Arc<dyn Evidence>,
+        ports: Ports,
     ) -> Result<Self, RemediationError> {
-        let http = HttpDriver::client().map_err(RemediationError::Client)?;
+        let current = Current::new(settings, &*ports.drivers)?;
         Ok(Self {
             journal,
-            foresight,
-            evidence,
+            foresight: ports.foresight,
+            evidence: ports.evidence,
+            alerting: ports.alerting,
             progress: Progress::default(),
             gate: tokio::sync::Mutex::default(),
-            current: RwLock::new(Arc::new(Current::new(settings, &http))),
-            http,
+            drivers: ports.drivers,
+            current: RwLock::new(Arc::new(current)),
         })
     }
 
-    /// Puts another configuration in place. Open actions go on under it; one whose workload is gone ends.
-    pub fn reload(&self, settings: Settings) {
-        let next = Arc::new(Current::new(settings, &self.http));
+    /// Puts another configuration in place. Open actions go on under it; one whose workload is gone ends. When
+    /// an actuator cannot be built, all stays as it was.
+    pub fn reload(&self, settings: Settings) -> Result<(), RemediationError> {
+        let next = Arc::new(Current::new(settings, &*self.drivers)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
     }
 
     /// The configuration in use; a caller keeps it for one piece of work.
@@ -65,20 +69,18 @@ impl Remediation {
 }
 
 impl Current {
-    fn new(settings: Settings, http: &reqwest::Client) -> Self {
-        let driver = |config: &_| HttpDriver::new(Clone::clone(config), http.clone());
-        let drivers = settings
-            .actuators
-            .iter()
-            .map(|(name, config)| (name.clone(), driver(config)))
-            .collect();
-        Self { settings, drivers }
+    fn new(settings: Settings, drivers: &dyn Drivers) -> Result<Self, RemediationError> {
+        let configured = settings.actuators.iter();
+        let drivers = configured
+            .map(|(name, config)| Ok((name.clone(), drivers.driver(config)?)))
+            .collect::<Result<_, RemediationError>>()?;
+        Ok(Self { settings, drivers })
     }
 
     /// A workload, and how it is reached.
     pub(crate) fn reach(&self, workload: &str) -> Option<(&Workload, &dyn Actuator)> {
         let workload = self.settings.workload(workload)?;
         let driver = self.drivers.get(&workload.actuator.name)?;
-        Some((workload, driver))
+        Some((workload, &**driver))
     }
 }

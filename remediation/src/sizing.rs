@@ -2,6 +2,7 @@
 
 use crate::{Foreseen, Shape};
 use series::{PromDuration, Quantile};
+use std::time::Duration;
 
 /// How many replicas a demand needs, and the bounds that are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,8 +18,10 @@ pub struct Sizing {
     /// The most that one action adds, as a share of what there is; above zero.
     pub step_up: f64,
     /// The most that one action takes away, as a share of what there is; above zero, at most one. An alert
-    /// that foresees a breach never scales down.
+    /// that foresees a breach never scales down; a person who edits a plan may.
     pub step_down: f64,
+    /// How long it takes from an effect until it is felt, as long as that was not measured; above zero.
+    pub lead_time: Duration,
 }
 
 /// What sizing came to.
@@ -27,7 +30,7 @@ pub enum Sized {
     /// More replicas are needed.
     Up {
         /// The number to ensure; above what there is.
-        target: Shape,
+        target: u32,
         /// The arithmetic, as a sentence.
         why: String,
     },
@@ -61,13 +64,47 @@ impl Sizing {
         let target = self.bound(needed, observed.replicas, &mut words);
         if target > observed.replicas {
             return Sized::Up {
-                target: Shape { replicas: target },
+                target,
                 why: words.join(", "),
             };
         }
         words.push(format!("and there are {observed}"));
         let why = words.join(", ");
         Sized::Enough { why }
+    }
+
+    /// What stands against a number that a person wants, if something does.
+    pub fn objection(&self, wanted: u32, observed: Shape) -> Option<String> {
+        let Shape {
+            replicas: there, ..
+        } = observed;
+        let least = there - self.step_below(there);
+        let most = self.reach(there);
+        if wanted == there {
+            Some(format!("there are {there} already"))
+        } else if wanted < self.min {
+            Some(format!("{wanted} is below min, which is {}", self.min))
+        } else if wanted > self.max {
+            Some(format!("{wanted} is above max, which is {}", self.max))
+        } else if wanted < least {
+            Some(format!("step_down allows no fewer than {least} of {there}"))
+        } else if wanted > most {
+            Some(format!("step_up allows no more than {most} from {there}"))
+        } else {
+            None
+        }
+    }
+
+    /// The most that one step leads to, and always one more.
+    fn reach(&self, observed: u32) -> u32 {
+        let step = replicas_below(f64::from(observed) * self.step_up).max(1);
+        observed.saturating_add(step).max(self.min)
+    }
+
+    /// How many one step may take away: one at least, where there is one.
+    fn step_below(&self, observed: u32) -> u32 {
+        let step = replicas_below(f64::from(observed) * self.step_down);
+        step.max(1).min(observed)
     }
 
     /// The demand that is sized for first, the other one in brackets.
@@ -87,8 +124,7 @@ impl Sizing {
 
     /// The step limit first, then `max`, then `min`, which is a promise that no limit breaks.
     fn bound(&self, needed: u32, observed: u32, words: &mut Vec<String>) -> u32 {
-        let step = replicas_below(f64::from(observed) * self.step_up).max(1);
-        let reach = observed.saturating_add(step);
+        let reach = self.reach(observed);
         let mut target = needed;
         for (limit, name) in [(reach, "one step"), (self.max, "max")] {
             if target > limit {
@@ -134,7 +170,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use series::{Horizon, Timestamp};
-    use std::time::Duration;
 
     fn sizing() -> Sizing {
         Sizing {
@@ -144,6 +179,7 @@ mod tests {
             max: 40,
             step_up: 1.0,
             step_down: 0.25,
+            lead_time: Duration::from_mins(5),
         }
     }
 
@@ -159,7 +195,7 @@ mod tests {
 
     #[track_caller]
     fn check(value: f64, current: Option<f64>, observed: u32, expect: &str) {
-        let sized = sizing().size(&foreseen(value, current), Shape { replicas: observed });
+        let sized = sizing().size(&foreseen(value, current), Shape::of(observed));
         let got = match sized {
             Sized::Up { target, why } => format!("{target}: {why}"),
             Sized::Enough { why } => format!("enough: {why}"),
@@ -257,16 +293,33 @@ mod tests {
         check(-5.0, None, 4, "unusable: the demand foreseen is -5");
     }
 
+    #[test]
+    fn a_person_is_held_to_the_same_limits() {
+        let check = |wanted, observed, expect: Option<&str>| {
+            let objection = sizing().objection(wanted, Shape::of(observed));
+            assert_eq!(objection.as_deref(), expect);
+        };
+        check(7, 8, None);
+        check(6, 8, None);
+        check(5, 8, Some("step_down allows no fewer than 6 of 8"));
+        check(16, 8, None);
+        check(17, 8, Some("step_up allows no more than 16 from 8"));
+        check(2, 3, Some("2 is below min, which is 3"));
+        check(41, 30, Some("41 is above max, which is 40"));
+        check(8, 8, Some("there are 8 already"));
+        check(3, 0, None);
+    }
+
     proptest! {
         #[test]
         fn a_target_is_above_what_there_is_and_within_bounds(
             value in -1e3..1e12_f64, current in proptest::option::of(0.0..1e12_f64), observed in 0..100_u32,
         ) {
-            let sized = sizing().size(&foreseen(value, current), Shape { replicas: observed });
+            let sized = sizing().size(&foreseen(value, current), Shape::of(observed));
             if let Sized::Up { target, .. } = sized {
-                prop_assert!(target.replicas > observed);
-                prop_assert!((3..=40).contains(&target.replicas));
-                prop_assert!(target.replicas <= (2 * observed).max(3));
+                prop_assert!(target > observed);
+                prop_assert!((3..=40).contains(&target));
+                prop_assert!(target <= (2 * observed).max(3));
                 return Ok(());
             }
             // Nothing is done only where the present is served, or more is not allowed.

@@ -1,56 +1,20 @@
 //! Moving open actions along: at each tick, each as far as it can go.
 
 use crate::{
-    Remediation, RemediationError,
-    machine::{self, Event, OnTimeout, Pace, Step, Work, expires_at},
+    Plan, Remediation, RemediationError, Warning,
+    machine::{self, Event, OnInconclusive, OnTimeout, Pace, Step, Work, expires_at},
     progress::Claim,
     remediation::Current,
+    report::{Held, Moved, Report},
     work::{Finding, Job},
 };
 use series::Timestamp;
 use std::time::Duration;
 use store::{Action, ActionId, Change, State, StoreError};
 
-/// What a tick did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Transitions, in order for each action.
-    pub moved: Vec<Moved>,
-    /// Actions that wait for something other than time or a person.
-    pub held: Vec<Held>,
-    /// Actions whose history could not be written, with the error.
-    pub faults: Vec<(ActionId, String)>,
-}
-
-/// One transition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Which action.
-    pub action: ActionId,
-    /// On which workload.
-    pub workload: String,
-    /// The state that was left.
-    pub from: State,
-    /// The state that was entered.
-    pub to: State,
-    /// Why, as a sentence.
-    pub reason: String,
-}
-
-/// An action that could not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// Which action.
-    pub action: ActionId,
-    /// On which workload.
-    pub workload: String,
-    /// What it waits for, as a sentence.
-    pub reason: String,
-}
-
 /// What one turn of one action came to.
 enum Turn {
-    Moved(Action),
+    Moved(Box<Action>),
     Held(String),
     Idle,
 }
@@ -61,6 +25,7 @@ const NO_PACE: Pace = Pace {
     approval_timeout: Duration::ZERO,
     on_timeout: OnTimeout::Reject,
     wait: Duration::ZERO,
+    on_inconclusive: OnInconclusive::Keep,
 };
 
 impl Remediation {
@@ -93,7 +58,7 @@ impl Remediation {
         };
         match self.run_claimed(&claim, id, now, &mut report).await {
             // A person, or the end of the alert, was faster; the next tick sees what they made of it.
-            Ok(()) | Err(StoreError::Conflict { .. }) => {}
+            Ok(()) | Err(StoreError::Conflict { .. } | StoreError::PlanChanged { .. }) => {}
             Err(error) => {
                 let error = crate::error::in_full(&error);
                 tracing::error!(action = %id, error, "cannot move an action");
@@ -113,13 +78,13 @@ impl Remediation {
         let current = self.current();
         // Read anew under the claim: another tick may have moved it since the list was made.
         let (mut action, _) = self.journal.action(id).await?;
-        // States are never entered twice, so this ends.
+        // No state is entered twice at one stage, so this ends.
         while action.state.is_open() {
             match self.advance(&action, &current, claim, now).await? {
                 Turn::Moved(next) => {
-                    report.moved.push(moved(&action, &next));
+                    report.moved.push(Moved::between(&action, &next));
                     claim.renew();
-                    action = next;
+                    action = *next;
                 }
                 Turn::Held(reason) => {
                     report.held.push(Held {
@@ -149,24 +114,32 @@ impl Remediation {
         if claim.is_pausing(now) && !is_over {
             return Ok(Turn::Idle);
         }
+        let alerts = match machine::work(action, now) {
+            Work::Wait => Vec::new(),
+            _ => self.journal.firing_alerts(action.id).await?,
+        };
         let job = Job {
             action,
             workload,
             actuator,
             guards: &current.settings.guards,
+            alerts: &alerts,
             claim,
             now,
         };
         match self.work(&job, is_over).await? {
             Some(Finding::Event(Event::Cleared(observed))) => {
                 let _gate = self.gate.lock().await;
-                let finding = self.last_look(&job, job.guards, observed).await?;
+                let finding = match Plan::from_json(action.plan.as_ref()) {
+                    Ok(plan) => self.last_look(&job, &plan, observed).await?,
+                    Err(why) => Event::Refused(why).into(),
+                };
                 self.follow(&job, finding, false).await
             }
             Some(finding) => self.follow(&job, finding, is_over).await,
             None if is_over => {
                 let elapsed = Event::Elapsed(claim.awaited());
-                self.enact(action, &elapsed, &workload.pace, now).await
+                self.enact(action, &elapsed, &pace(&job), now).await
             }
             None => Ok(Turn::Idle),
         }
@@ -176,11 +149,11 @@ impl Remediation {
     /// more, but what an effect came to is still read back and judged.
     async fn work(&self, job: &Job<'_>, is_over: bool) -> Result<Option<Finding>, StoreError> {
         Ok(match machine::work(job.action, job.now) {
-            Work::Plan if !is_over => Some(self.plan(job).await),
+            Work::Plan if !is_over => Some(self.plan(job).await?),
             Work::Clear if !is_over => Some(self.clear(job).await?),
             Work::Plan | Work::Clear | Work::Wait => None,
-            Work::Ensure => Some(job.ensure().await),
-            Work::Verify => Some(self.verify(job).await),
+            Work::Ensure => Some(self.ensure(job).await),
+            Work::Verify => Some(self.verify(job).await?),
             Work::Restore => Some(job.restore().await),
         })
     }
@@ -202,19 +175,46 @@ impl Remediation {
             }
             Finding::Retry(reason) => {
                 job.claim.awaits(&reason);
-                self.remark(job, &reason).await?;
+                self.remark(job, job.action.deadline, &reason).await?;
                 return Ok(Turn::Held(reason));
             }
+            Finding::Later { at, reason } => {
+                self.remark(job, Some(at), &reason).await?;
+                return Ok(Turn::Idle);
+            }
         };
-        self.enact(job.action, &event, &job.workload.pace, job.now)
-            .await
+        self.measure_judged(job, &event).await?;
+        self.enact(job.action, &event, &pace(job), job.now).await
+    }
+
+    /// Measures what the last stage, or the one that went wrong, has come to.
+    async fn measure_judged(&self, job: &Job<'_>, event: &Event) -> Result<(), StoreError> {
+        let Ok(plan) = Plan::from_json(job.action.plan.as_ref()) else {
+            return Ok(());
+        };
+        let is_last = job.action.stage as usize + 1 >= plan.stages.len();
+        let is_judged = match event {
+            Event::Verified(_) => is_last,
+            Event::Unverified(_) | Event::Doubted(_) => true,
+            _ => false,
+        };
+        if is_judged {
+            self.measure_after(job, &plan).await?;
+        }
+        Ok(())
     }
 
     /// Writes a line of history without leaving the state.
-    async fn remark(&self, job: &Job<'_>, reason: &str) -> Result<(), StoreError> {
+    async fn remark(
+        &self,
+        job: &Job<'_>,
+        deadline: Option<Timestamp>,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         let step = Step {
             to: job.action.state,
-            deadline: job.action.deadline,
+            stage: None,
+            deadline,
             actor: machine::SUPERVISOR.to_owned(),
             reason: reason.to_owned(),
         };
@@ -232,9 +232,31 @@ impl Remediation {
         let Some(step) = machine::step(action, event, pace, now) else {
             return Ok(Turn::Idle);
         };
-        self.write_down(action, step, Some(event), now)
-            .await
-            .map(Turn::Moved)
+        let next = self.write_down(action, step, Some(event), now).await?;
+        self.warn_of(&next).await;
+        Ok(Turn::Moved(Box::new(next)))
+    }
+
+    /// Tells people of what waits for them, as long as they can say something. Nobody to tell is no reason to
+    /// stop: the journal has it, too.
+    async fn warn_of(&self, action: &Action) {
+        let is_for_people = matches!(
+            action.state,
+            State::AwaitingApproval | State::Grace | State::Paused
+        );
+        let Some(ends_at) = action.deadline.filter(|_| is_for_people) else {
+            return;
+        };
+        let warning = Warning {
+            action: action.id.to_string(),
+            workload: action.workload.clone(),
+            state: action.state.as_str(),
+            summary: action.reason.clone(),
+            ends_at,
+        };
+        if let Err(error) = self.alerting.warn(&warning).await {
+            tracing::warn!(action = %action.id, error, "nobody could be told of an action");
+        }
     }
 
     /// Puts a step into the journal, with what the event brings along.
@@ -246,18 +268,20 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<Action, StoreError> {
         let (plan, pre_image) = match event {
-            Some(Event::Planned(plan) | Event::Suffices(plan)) => (Some(plan.to_json()), None),
+            Some(Event::Planned(plan) | Event::Suffices(plan) | Event::Edited { plan, .. }) => {
+                (Some(plan.to_json()), None)
+            }
             Some(Event::Cleared(observed)) => (None, Some(observed.to_json())),
             _ => (None, None),
         };
         let change = Change {
-            to: step.to,
-            at: now,
-            actor: step.actor,
-            reason: step.reason,
             deadline: step.deadline,
             plan,
             pre_image,
+            stage: step.stage,
+            // Whoever decides, decides about the plan that was seen.
+            of_plan: Some(action.plan_no),
+            ..Change::new(step.to, now, step.actor, step.reason)
         };
         let next = self
             .journal
@@ -276,12 +300,17 @@ impl Remediation {
     }
 }
 
-fn moved(before: &Action, after: &Action) -> Moved {
-    Moved {
-        action: after.id,
-        workload: after.workload.clone(),
-        from: before.state,
-        to: after.state,
-        reason: after.reason.clone(),
+/// The workload's pace, where a stage that is not judged, or waited for until it is ready, is not left to settle
+/// first.
+fn pace(job: &Job<'_>) -> Pace {
+    let pace = job.workload.pace;
+    let plan = Plan::from_json(job.action.plan.as_ref());
+    let is_judged = plan.is_ok_and(|plan| plan.stage(job.action.stage).judged);
+    if is_judged && job.workload.feedback.ready.is_none() {
+        return pace;
+    }
+    Pace {
+        wait: Duration::ZERO,
+        ..pace
     }
 }

@@ -1,18 +1,19 @@
-//! Effects and their judgement: bringing a plan about, verifying it, and the way back.
+//! Effects: bringing a stage about, and the way back.
 
 use crate::{
-    Plan, Remediation, Shape,
-    actuator::{Actuator, ActuatorError, Verdict},
-    clearing::kill_switch,
-    config::{Check, Guards, Workload},
+    Plan, Remediation, Shape, Silence,
+    actuator::{Actuator, ActuatorError, Occasion, Verdict},
+    config::{Guards, Workload},
     error::in_full,
+    guards::kill_switch,
     machine::{Event, expires_at},
+    plan::Stage,
     progress::Claim,
 };
 use futures::future::BoxFuture;
-use series::{Labels, Timestamp};
+use series::Timestamp;
 use std::time::Duration;
-use store::Action;
+use store::{Action, RecordedDelivery};
 
 /// One action, and all that working on it takes.
 pub(crate) struct Job<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Job<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) actuator: &'a dyn Actuator,
     pub(crate) guards: &'a Guards,
+    /// The alerts that call for it and have not resolved.
+    pub(crate) alerts: &'a [RecordedDelivery],
     pub(crate) claim: &'a Claim<'a>,
     pub(crate) now: Timestamp,
 }
@@ -33,6 +36,13 @@ pub(crate) enum Finding {
     Hold(String),
     /// A failed attempt on the world, to be written down, with another to come.
     Retry(String),
+    /// To be written down, and taken up again at a time.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// What was found so far.
+        reason: String,
+    },
 }
 
 impl From<Event> for Finding {
@@ -50,13 +60,27 @@ const SHORTEST_CALL: Duration = Duration::from_secs(1);
 impl Job<'_> {
     /// Reads what there is.
     pub(crate) async fn observe(&self) -> Result<Shape, ActuatorError> {
-        let target = &self.workload.actuator.target;
-        self.in_time(self.actuator.observe(target)).await
+        self.in_time(self.actuator.observe(self.occasion())).await
+    }
+
+    /// Tells what a shape would take.
+    pub(crate) async fn rehearse(&self, shape: Shape) -> Result<Option<String>, ActuatorError> {
+        let call = self.actuator.rehearse(self.occasion(), shape);
+        self.in_time(call).await
     }
 
     async fn set(&self, shape: Shape) -> Result<(), ActuatorError> {
-        let target = &self.workload.actuator.target;
-        self.in_time(self.actuator.ensure(target, shape)).await
+        let call = self.actuator.ensure(self.occasion(), shape);
+        self.in_time(call).await
+    }
+
+    fn occasion(&self) -> Occasion<'_> {
+        Occasion {
+            target: &self.workload.actuator.target,
+            action: self.action.id,
+            workload: &self.workload.name,
+            alerts: self.alerts,
+        }
     }
 
     /// No call outlasts the action that it is made for.
@@ -103,38 +127,17 @@ impl Job<'_> {
         }
     }
 
-    /// Brings the plan about, in one attempt that begins by reading back what earlier ones did.
-    pub(crate) async fn ensure(&self) -> Finding {
-        let target = match Plan::from_json(self.action.plan.as_ref()) {
-            Ok(plan) => plan.target,
-            Err(why) => return Event::Unensurable(why).into(),
-        };
-        let observed = match self.observe().await {
-            Ok(observed) => observed,
-            Err(error) => return self.failure(&error, Event::Unensurable),
-        };
-        if observed.replicas >= target.replicas {
-            let how = format!("there are {observed} replicas, as {target} were planned");
-            return Event::Ensured(how).into();
-        }
-        if let Some(why) = kill_switch(self.guards) {
-            return Event::Unensurable(why).into();
-        }
-        if self.is_over() {
-            return Finding::Hold(format!("there are {observed} replicas, not {target}"));
-        }
-        match self.set(target).await {
-            Ok(()) => Event::Ensured(format!("scaled {observed} → {target}")).into(),
-            Err(error) => self.failure(&error, Event::Unensurable),
-        }
+    fn plan(&self) -> Result<(Plan, Stage), String> {
+        let plan = Plan::from_json(self.action.plan.as_ref())?;
+        let stage = plan.stage(self.action.stage);
+        Ok((plan, stage))
     }
 
     /// Brings back what was there before, but only if what is there is what we wrote.
     pub(crate) async fn restore(&self) -> Finding {
         let before = Shape::from_json(self.action.pre_image.as_ref());
-        let ours = Plan::from_json(self.action.plan.as_ref());
-        let (before, ours) = match (before, ours) {
-            (Ok(before), Ok(plan)) => (before, plan.target),
+        let (before, plan) = match (before, self.plan()) {
+            (Ok(before), Ok((plan, _))) => (before, plan),
             (Err(why), _) | (_, Err(why)) => return Event::Unrestorable(why).into(),
         };
         let observed = match self.observe().await {
@@ -144,7 +147,8 @@ impl Job<'_> {
         if observed == before {
             return Event::Restored(format!("there are {before} replicas again")).into();
         }
-        if observed != ours {
+        if !plan.is_ours(self.action.stage, observed) {
+            let ours = plan.stage(self.action.stage).shape;
             let why = format!("left alone: there are {observed} replicas, not the {ours} we wrote");
             return Event::Unrestorable(why).into();
         }
@@ -162,78 +166,50 @@ impl Job<'_> {
 }
 
 impl Remediation {
-    /// Judges an effect: every expression must return something, and nothing that says false.
-    pub(crate) async fn verify(&self, job: &Job<'_>) -> Finding {
-        let checks = &job.workload.rollout.verify;
-        for check in checks {
-            match self.evidence.query(&check.expr, job.now).await {
-                Ok(answer) => {
-                    if let Some(why) = objection(check, &answer) {
-                        return Event::Unverified(why).into();
-                    }
-                }
-                Err(error) => {
-                    job.claim.failed(None, job.now);
-                    return Finding::Hold(format!("cannot evaluate {}: {error}", check.expr));
-                }
-            }
+    /// Brings a stage about, in one attempt that begins by reading back what earlier ones did.
+    pub(crate) async fn ensure(&self, job: &Job<'_>) -> Finding {
+        let (plan, stage) = match job.plan() {
+            Ok(both) => both,
+            Err(why) => return Event::Unensurable(why).into(),
+        };
+        let target = stage.shape;
+        let observed = match job.observe().await {
+            Ok(observed) => observed,
+            Err(error) => return job.failure(&error, Event::Unensurable),
+        };
+        if plan.is_met(stage, observed) {
+            let how = format!("there are {observed} replicas, as {target} were planned");
+            return Event::Ensured(how).into();
         }
-        let how = match checks.as_slice() {
-            [] => "carried out; nothing to verify is configured".to_owned(),
-            [check] => format!("verified: {} holds", check.expr),
-            _ => format!("verified: all {} expressions hold", checks.len()),
+        if job.is_over() {
+            return Finding::Hold(format!("there are {observed} replicas, not {target}"));
+        }
+        self.hush(job).await;
+        // Looked at last, so that nothing lies between it and the call.
+        if let Some(why) = kill_switch(job.guards) {
+            return Event::Unensurable(why).into();
+        }
+        match job.set(target).await {
+            Ok(()) => Event::Ensured(format!("scaled {observed} → {target}")).into(),
+            Err(error) => job.failure(&error, Event::Unensurable),
+        }
+    }
+
+    /// Silences what the effect will stir, where that is configured. Doing without is no reason to stop.
+    async fn hush(&self, job: &Job<'_>) {
+        let Some(order) = &job.workload.silence else {
+            return;
         };
-        Event::Verified(how).into()
-    }
-}
-
-fn objection(check: &Check, answer: &[(Labels, f64)]) -> Option<String> {
-    if answer.is_empty() {
-        return Some(format!("does not hold: {}", check.expr));
-    }
-    let is_false = |value: f64| value.is_nan() || (check.zero_is_false && value.abs() == 0.0);
-    let (labels, value) = answer.iter().find(|(_, value)| is_false(*value))?;
-    Some(format!(
-        "does not hold: {} is {value} for {labels}",
-        check.expr
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(zero_is_false: bool, values: &[f64], expect: Option<&str>) {
-        let labels = Labels::new([("instance", "a")]).unwrap();
-        let answer: Vec<_> = values
-            .iter()
-            .map(|value| (labels.clone(), *value))
-            .collect();
-        let check = Check {
-            expr: "x".to_owned(),
-            zero_is_false,
+        let (action, workload) = (job.action.id, &job.workload.name);
+        let silence = Silence {
+            key: format!("{action}/{}", job.action.stage),
+            matchers: order.matchers.clone(),
+            starts_at: job.now,
+            ends_at: job.now + order.lasts,
+            comment: format!("action on {workload} takes effect"),
         };
-        assert_eq!(objection(&check, &answer).as_deref(), expect);
-    }
-
-    #[test]
-    fn nothing_at_all_does_not_hold() {
-        check(false, &[], Some("does not hold: x"));
-        check(true, &[], Some("does not hold: x"));
-    }
-
-    #[test]
-    fn zero_is_false_only_after_bool() {
-        check(false, &[0.0, 0.4], None);
-        check(true, &[1.0, 1.0], None);
-        let why = r#"does not hold: x is 0 for {instance="a"}"#;
-        check(true, &[1.0, 0.0], Some(why));
-    }
-
-    #[test]
-    fn what_is_not_a_number_does_not_hold() {
-        let why = r#"does not hold: x is NaN for {instance="a"}"#;
-        check(false, &[f64::NAN], Some(why));
+        if let Err(error) = self.alerting.silence(&silence).await {
+            tracing::warn!(%action, workload, error, "what an action stirs could not be silenced");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The configuration: what is read, what stands in for what is left out, and every problem at once.
 
 use remediation::{
-    config::{Method, Settings},
+    Strategy,
+    config::{ActuatorConfig, HttpActuator, Method, Settings},
     machine::OnTimeout,
 };
 use std::time::Duration;
@@ -14,6 +15,13 @@ fn read(text: &str) -> Result<Settings, String> {
     let document = yaml::Document::parse("c.yml", text).map_err(|e| e.to_string())?;
     let settings = document.check(|node| node.map(|fields| Settings::read(fields, &FORECASTS)));
     settings.map_err(|problems| problems.to_string())
+}
+
+fn http<'s>(settings: &'s Settings, name: &str) -> &'s HttpActuator {
+    match settings.actuators.get(name) {
+        Some(ActuatorConfig::Http(http)) => http,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[track_caller]
@@ -49,15 +57,17 @@ fn what_is_left_out_has_its_default() {
         (1.0, 0.25)
     );
     assert_eq!(settings.guards.max_concurrent, 2);
-    let http = settings.actuators.get("fleet").unwrap();
+    let http = http(&settings, "fleet");
     assert_eq!(
         (http.method, http.timeout),
         (Method::Put, Duration::from_secs(10))
     );
+    let none = remediation::Target::new();
     assert_eq!(
-        (&http.observe.url, http.observe.field.as_str()),
-        (&http.url, "/replicas")
+        http.observe.url.at(&none).unwrap(),
+        http.url.at(&none).unwrap()
     );
+    assert_eq!(http.observe.fields.replicas, "/replicas");
 }
 
 #[test]
@@ -104,10 +114,7 @@ guards: {max_concurrent: 1, max_actions_per_hour: 4, kill_switch_file: data/STOP
         [false, true]
     );
     assert_eq!(workload.pace.on_timeout, OnTimeout::Approve);
-    assert_eq!(
-        settings.actuators.get("fleet").unwrap().method,
-        Method::Patch
-    );
+    assert_eq!(http(&settings, "fleet").method, Method::Patch);
     assert_eq!(
         settings.guards.kill_switch_file.unwrap().to_str(),
         Some("data/STOP")
@@ -125,7 +132,7 @@ workloads:
   mode: maybe
   grace: 90
   approval: {timeout: 0s, on_timeout: shrug}
-  rollout: {canary: {steps: [10%]}, direct: {verify: ['up[5m]', 'sum(']}}
+  rollout: {canary: {steps: [50%, 10%]}, direct: {verify: ['up[5m]', 'sum('], count: 2, failure_limit: 2}}
   actuator: {use: fleet}
 - name: a
   sizing: {per_replica: 1, min: 1}
@@ -144,7 +151,9 @@ workloads:
             "c.yml:8: workloads[0].grace: `90` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m",
             "c.yml:9: workloads[0].approval.on_timeout: `shrug` is not one of reject, approve",
             "c.yml:9: workloads[0].approval.timeout: must be longer than 0s",
-            "c.yml:10: workloads[0].rollout.canary: is not available in this version; use direct",
+            "c.yml:10: workloads[0].rollout: must name one way: direct, canary or blue_green",
+            "c.yml:10: workloads[0].rollout.canary.steps: must ascend and stay below 100%, which follows by itself",
+            "c.yml:10: workloads[0].rollout.direct.failure_limit: must be below count, which is 2, or nothing could fail",
             "c.yml:10: workloads[0].rollout.direct.verify[0]: must return an instant vector or a scalar, not a matrix",
             "c.yml:10: workloads[0].rollout.direct.verify[1]: unclosed left parenthesis",
             "c.yml:11: workloads[0].actuator.use: there is no actuator `fleet`",
@@ -165,7 +174,7 @@ actuators:
   b: {http: {url: "ftp://x/", observe: {field: replicas}}}
   c: {http: {url: "http://me:secret@x/", body: "{{ replicas }}", headers: {"a b": c}}}
   d: {kubernetes: {}}
-  e: {exec: {command: [rm]}}
+  e: {exec: {observe: [rm], ensure: ["/bin/{{ target.x }}"], environment: {AMX_X: a, 1x: b}, pattern: "("}}
   f: {}
 workloads:
 - name: checkout
@@ -177,18 +186,22 @@ workloads:
     check(
         text,
         &[
-            "c.yml:3: actuators.a.http.body: the body template cannot be rendered: syntax error: unexpected end of input, expected end of variable block (in <string>:1)",
+            "c.yml:3: actuators.a.http.body: the template cannot be rendered: syntax error: unexpected end of input, expected end of variable block (in <string>:1)",
             "c.yml:3: actuators.a.http.method: `GET` is not one of PUT, POST, PATCH",
             "c.yml:3: actuators.a.http.timeout: must be longer than 0s",
-            "c.yml:3: actuators.a.http.url: an address is not a template: only the body is",
+            "c.yml:3: actuators.a.http.url: the scheme, host and port of an address are never templates",
             "c.yml:4: actuators.b.http: `body` is missing",
             "c.yml:4: actuators.b.http.observe.field: `replicas` is not a JSON pointer: write it like /spec/replicas",
             "c.yml:4: actuators.b.http.url: must begin with http:// or https:// and name a host",
             "c.yml:5: actuators.c.http.headers.a b: `a b` is no header name",
             "c.yml:5: actuators.c.http.url: must not hold credentials: put them under `headers`",
-            "c.yml:6: actuators.d.kubernetes: is not available in this version; use http",
-            "c.yml:7: actuators.e.exec: is not available in this version; use http",
-            "c.yml:8: actuators.f: must say how: `http` is missing",
+            "c.yml:6: actuators.d.kubernetes: is not available in this version; use http or exec",
+            "c.yml:7: actuators.e.exec.ensure[0]: a program is never a template",
+            "c.yml:7: actuators.e.exec.environment.1x: `1x` is no name of an environment variable",
+            "c.yml:7: actuators.e.exec.environment.AMX_X: names that begin with AMX_ or FORESHADOW_ are set by the program",
+            "c.yml:7: actuators.e.exec.observe[0]: `rm` must be an absolute path: nothing is searched for",
+            "c.yml:7: actuators.e.exec.pattern: is no regular expression: unclosed group",
+            "c.yml:8: actuators.f: must say how: `http` or `exec` is missing",
         ],
     );
 }
@@ -196,9 +209,8 @@ workloads:
 #[track_caller]
 fn check_body(body: &str, problem: &str) {
     let text = LEAST.replace(r#"{"replicas": {{ replicas }}}"#, body);
-    let expect = format!(
-        "c.yml:9: workloads[0].actuator: the body of actuator `fleet` does not work here: {problem}"
-    );
+    let expect =
+        format!("c.yml:9: workloads[0].actuator: actuator `fleet` does not work here: {problem}");
     check(&text, &[&expect]);
 }
 
@@ -207,22 +219,130 @@ fn a_body_is_tried_out_with_each_workload() {
     check_body("{}", "it does not depend on {{ replicas }}");
     check_body(
         "{{ replicas }}}",
-        "rendered, it is not JSON: trailing characters at line 1 column 2",
+        "rendered, the body is not JSON: trailing characters at line 1 column 2",
     );
     check_body(
         "{{ replicas }}{{ target.name }}",
-        "the body template cannot be rendered: undefined value (in <string>:1)",
+        "the template cannot be rendered: undefined value (in <string>:1)",
     );
 }
 
 #[test]
 fn guards_that_would_stop_everything_or_are_not_there_yet_are_refused() {
     check(
-        "guards: {max_concurrent: 0, blast_radius: 20%, max_action_per_hour: 1}",
+        "guards: {max_concurrent: 0, budget: 20, blast_radius: 120%, max_action_per_hour: 1}",
         &[
-            "c.yml:1: guards.blast_radius: is not available in this version; bound each workload by sizing.step_up",
+            "c.yml:1: guards.blast_radius: cannot be more than 100%",
+            "c.yml:1: guards.budget: is not available in this version, which knows no prices; bound each workload by sizing.max",
             "c.yml:1: guards.max_action_per_hour: unknown key, did you mean `max_actions_per_hour`?",
             "c.yml:1: guards.max_concurrent: must be at least 1; to stop all actions, use kill_switch_file",
         ],
     );
+}
+
+#[test]
+fn rollouts_feedback_and_silences_are_read() {
+    let text = LEAST.to_owned()
+        + r#"  rollout:
+    canary:
+      steps: [10%, 50%]
+      wait: 5m
+      count: 4
+      on_inconclusive: keep
+      verify: ["p99 < 0.5"]
+      compare:
+      - name: errors
+        margin: 1%
+        bad: {canary: 'a @ $before', rest: 'b @ $before'}
+        total: {canary: 'increase(c[$window])', rest: 'increase(d[$window])'}
+      - {name: speed, margin: 10%, better: higher, min_sample: 5, value: {canary: e, rest: f}}
+  feedback: {ready: up, utilisation: u, target: 70%, objective: o, cost: c}
+  silence: {selector: '{alertname="X", job!~"a|b"}', for: 10m}
+guards:
+  blast_radius: 20%
+  maintenance: [{weekdays: [saturday, sunday], location: Europe/Berlin}]
+  forecast: {max_mase: 1.5}
+"#;
+    let settings = read(&text).unwrap();
+    let workload = &settings.workloads[0];
+    let rollout = &workload.rollout;
+    let expect = Strategy::Canary {
+        steps: vec![0.1, 0.5],
+    };
+    assert_eq!(rollout.strategy, expect);
+    assert_eq!(rollout.judging.interval, Duration::from_mins(5));
+    assert_eq!(
+        (rollout.judging.count, rollout.judging.failure_limit),
+        (4, 1)
+    );
+    let names: Vec<_> = rollout.names().collect();
+    assert_eq!(names, ["p99 < 0.5", "errors", "speed"]);
+    let samples: Vec<_> = rollout.compare.iter().map(|c| c.min_sample).collect();
+    assert_eq!(samples, [100, 5]);
+    // Two stages before the last, each with its wait and three more looks.
+    assert_eq!(rollout.duration(), Duration::from_mins(2 * 20));
+    assert_eq!(workload.feedback.target, Some(0.7));
+    assert_eq!(workload.silence.as_ref().unwrap().matchers.len(), 2);
+    assert_eq!(settings.guards.blast_radius, Some(0.2));
+    assert_eq!(settings.guards.forecast.max_mase.to_string(), "1.5");
+    assert_eq!(settings.guards.maintenance.len(), 1);
+}
+
+#[test]
+fn what_could_never_judge_or_would_hush_everything_is_refused() {
+    let text = LEAST.to_owned()
+        + r#"  rollout:
+    blue_green:
+      count: 0
+      verify: ["x > 1", "x > 1"]
+      compare:
+      - {name: a, margin: 0%, value: {canary: e, rest: e}}
+      - {name: b, margin: 1%, bad: {canary: e, rest: f}}
+      - {name: c, margin: 1%, value: {canary: 'e[5m]', rest: '$after'}}
+      - {name: d, margin: 1%, min_sample: 2, value: {canary: e, rest: f}}
+  feedback: {target: 120%}
+  silence: {selector: '{job=~".+"}', for: 2h}
+"#;
+    check(
+        &text,
+        &[
+            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
+            "c.yml:11: workloads[0].rollout.blue_green: there are two checks `x > 1`",
+            "c.yml:12: workloads[0].rollout.blue_green.count: must be at least 1",
+            "c.yml:15: workloads[0].rollout.blue_green.compare[0].margin: `0%` is not a percentage above zero: write a number and a percent sign, like 25%",
+            "c.yml:15: workloads[0].rollout.blue_green.compare[0].value: both sides ask the same, so they cannot differ",
+            "c.yml:16: workloads[0].rollout.blue_green.compare[1]: must have `value`, or `bad` and `total`",
+            "c.yml:17: workloads[0].rollout.blue_green.compare[2].value.canary: must return an instant vector or a scalar, not a matrix",
+            "c.yml:17: workloads[0].rollout.blue_green.compare[2].value.rest: unexpected character: '$'",
+            "c.yml:18: workloads[0].rollout.blue_green.compare[3].min_sample: must be at least 3",
+            "c.yml:19: workloads[0].feedback.target: cannot be more than 100%",
+            "c.yml:19: workloads[0].feedback.target: is the aim of `utilisation`, which is missing",
+            "c.yml:20: workloads[0].silence.for: must not be longer than 1h",
+            "c.yml:20: workloads[0].silence.selector: must have one label that equals a value, or it might hold back everything",
+        ],
+    );
+}
+
+#[test]
+fn hosts_are_fixed_and_networks_hold_for_literal_ones() {
+    let one = |url: &str, more: &str| {
+        format!("actuators: {{a: {{http: {{url: '{url}', body: '{{{{ replicas }}}}'{more}}}}}}}")
+    };
+    for url in [
+        "http://{{ target.x }}/",
+        "http://a{{ target.x }}/b",
+        "{{ target.x }}://a/",
+    ] {
+        let problem = read(&one(url, "")).unwrap_err();
+        assert!(problem.contains("are never templates"), "{problem}");
+    }
+    assert!(read(&one("http://a:8080/x/{{ target.x }}?y={{ target.y }}", "")).is_ok());
+    assert!(read(&one("http://10.1.2.3/x", ", networks: [10.0.0.0/8]")).is_ok());
+    let problem = read(&one("http://192.168.0.1/x", ", networks: [10.0.0.0/8]")).unwrap_err();
+    assert!(
+        problem.contains("192.168.0.1 is in none of the `networks`"),
+        "{problem}"
+    );
+    let problem = read(&one("http://a/", ", networks: [ten]")).unwrap_err();
+    assert!(problem.contains("invalid IP address syntax"), "{problem}");
 }

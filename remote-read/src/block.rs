@@ -1,7 +1,7 @@
 //! Snappy blocks, whose declared length is doubted before it is believed.
 
-use crate::BodyError;
-use snap::raw::{Decoder, Encoder, decompress_len};
+use crate::{BodyError, uvarint};
+use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
 /// The most that a byte can unpack to: the densest element is a copy of 64 bytes written in three.
 const MAX_RATIO: usize = 22;
@@ -36,9 +36,49 @@ pub(crate) fn pack(message: &[u8]) -> Result<Vec<u8>, BodyError> {
         })
 }
 
+/// What a packer compresses at once: snappy itself looks no farther back.
+pub(crate) const PIECE: usize = 64 << 10;
+
+/// Packs one block piece by piece, so that it is never whole in memory.
+///
+/// A block is its length and then a row of elements, each of which looks back a distance and at no place: the
+/// elements of pieces packed apart make one block when they follow each other.
+pub(crate) struct Packer {
+    encoder: Encoder,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    /// Begins a block of so many bytes; they are written first. Fails past 4 GiB.
+    pub(crate) fn begin(length: usize, out: &mut Vec<u8>) -> Result<Self, BodyError> {
+        let limit = u32::MAX as usize;
+        if length > limit {
+            return Err(BodyError::TooLarge {
+                bytes: length,
+                limit,
+            });
+        }
+        uvarint::write(length as u64, |byte| out.push(byte));
+        Ok(Self {
+            encoder: Encoder::new(),
+            packed: vec![0; max_compress_len(PIECE)],
+        })
+    }
+
+    /// Packs the next piece, of at most [`PIECE`] bytes.
+    pub(crate) fn pack(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let packed = self.encoder.compress(piece, &mut self.packed);
+        let n_bytes = packed.expect("there is room for what a piece packs to at worst");
+        let mut elements = &self.packed[..n_bytes];
+        uvarint::take(&mut elements).expect("a block opens with its length");
+        out.extend_from_slice(elements);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(body: &[u8], expect: &str) {
@@ -74,5 +114,28 @@ mod tests {
         let zeros = vec![0; 1 << 20];
         let packed = pack(&zeros).unwrap();
         assert_eq!(unpack(&packed, zeros.len()).unwrap(), zeros);
+    }
+
+    #[test]
+    fn a_block_past_four_gigabytes_is_refused_before_it_is_begun() {
+        let begun = Packer::begin(1 << 32, &mut Vec::new());
+        let error = begun.err().map(|error| error.to_string());
+        let sentence = "body holds 4294967296 bytes where 4294967295 are allowed";
+        assert_eq!(error.as_deref(), Some(sentence));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_packed_apart_make_one_block(
+            runs in prop::collection::vec((any::<u8>(), 0_usize..9_000), 0..40),
+        ) {
+            let message: Vec<u8> = runs.iter().flat_map(|(byte, n)| std::iter::repeat_n(*byte, *n)).collect();
+            let mut block = Vec::new();
+            let mut packer = Packer::begin(message.len(), &mut block).unwrap();
+            for piece in message.chunks(PIECE) {
+                packer.pack(piece, &mut block);
+            }
+            prop_assert_eq!(unpack(&block, message.len()).unwrap(), message);
+        }
     }
 }

@@ -4,12 +4,9 @@
 //! as `storage/remote/chunked.go` of Prometheus documents them.
 
 use crate::uvarint;
-use bytes::Bytes;
 
 /// Bytes of a checksum.
 const CHECKSUM_BYTES: usize = 4;
-/// Bytes of the longest varint.
-const MAX_LENGTH_BYTES: usize = 10;
 
 /// What is wrong with a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,33 +32,66 @@ pub enum FrameError {
     },
 }
 
-/// Puts data into a frame.
-pub(crate) fn write(data: &[u8]) -> Bytes {
-    let mut frame = Vec::with_capacity(MAX_LENGTH_BYTES + CHECKSUM_BYTES + data.len());
-    uvarint::write(data.len() as u64, |byte| frame.push(byte));
-    frame.extend_from_slice(&crc32c::crc32c(data).to_be_bytes());
-    frame.extend_from_slice(data);
-    frame.into()
+/// Puts data of a known length into a frame at the end of `out`.
+pub(crate) fn write(length: usize, out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    out.reserve(uvarint::MAX_BYTES + CHECKSUM_BYTES + length);
+    uvarint::write(length as u64, |byte| out.push(byte));
+    let checksum_at = out.len();
+    out.extend_from_slice(&[0; CHECKSUM_BYTES]);
+    let data_at = out.len();
+    put(out);
+    debug_assert_eq!(
+        out.len() - data_at,
+        length,
+        "the length was told beforehand"
+    );
+    let checksum = crc32c::crc32c(&out[data_at..]).to_be_bytes();
+    out[checksum_at..data_at].copy_from_slice(&checksum);
 }
 
-/// Takes the data of one frame of at most `limit` bytes off the front of a stream.
+/// Takes the data of one frame of at most `limit` bytes off the front of a whole stream.
 pub(crate) fn take<'a>(rest: &mut &'a [u8], limit: usize) -> Result<&'a [u8], FrameError> {
-    let declared = uvarint::take(rest).ok_or(FrameError::Torn)?;
+    take_whole(rest, limit)?.ok_or(FrameError::Torn)
+}
+
+/// Takes the data of one frame off the front of what has come of a stream; `None`, and nothing taken, when more
+/// has to come first.
+pub(crate) fn take_whole<'a>(
+    rest: &mut &'a [u8],
+    limit: usize,
+) -> Result<Option<&'a [u8]>, FrameError> {
+    let mut ahead = *rest;
+    let Some(declared) = uvarint::take(&mut ahead) else {
+        return if rest.len() < uvarint::MAX_BYTES {
+            Ok(None)
+        } else {
+            Err(FrameError::Torn)
+        };
+    };
     let length = usize::try_from(declared)
         .ok()
         .filter(|length| *length <= limit)
         .ok_or(FrameError::TooLarge { declared, limit })?;
-    let expected = rest
-        .split_off(..CHECKSUM_BYTES)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(u32::from_be_bytes)
-        .ok_or(FrameError::Torn)?;
-    let data = rest.split_off(..length).ok_or(FrameError::Torn)?;
-    let found = crc32c::crc32c(data);
+    let Some((checksum, mut ahead)) = ahead.split_first_chunk::<CHECKSUM_BYTES>() else {
+        return Ok(None);
+    };
+    let Some(data) = ahead.split_off(..length) else {
+        return Ok(None);
+    };
+    let (found, expected) = (crc32c::crc32c(data), u32::from_be_bytes(*checksum));
     if found != expected {
         return Err(FrameError::Checksum { found, expected });
     }
-    Ok(data)
+    *rest = ahead;
+    Ok(Some(data))
+}
+
+/// Puts data into a frame of its own.
+#[cfg(test)]
+pub(crate) fn of(data: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    write(data.len(), &mut frame, |out| out.extend_from_slice(data));
+    frame
 }
 
 #[cfg(test)]
@@ -79,14 +109,14 @@ mod tests {
 
     #[test]
     fn the_published_check_value_stands_in_the_frame() {
-        assert_eq!(write(b"123456789"), DIGITS);
+        assert_eq!(of(b"123456789"), DIGITS);
         check(DIGITS, Ok(b"123456789"));
     }
 
     #[test]
     fn thirty_two_zeros_have_the_checksum_of_rfc_3720() {
         // Appendix B.4 lists the bytes aa 36 91 8a in the order of iSCSI, least significant first.
-        let frame = write(&[0; 32]);
+        let frame = of(&[0; 32]);
         assert_eq!(frame[..5], [32, 0x8a, 0x91, 0x36, 0xaa]);
     }
 
@@ -98,6 +128,16 @@ mod tests {
                 Err("frame is cut off, or its length is no number"),
             );
         }
+    }
+
+    #[test]
+    fn what_has_come_of_a_frame_is_left_until_the_rest_has_come() {
+        for end in 0..DIGITS.len() {
+            let mut rest = &DIGITS[..end];
+            assert_eq!(take_whole(&mut rest, 64), Ok(None));
+            assert_eq!(rest.len(), end);
+        }
+        assert_eq!(take_whole(&mut &[0x80; 10][..], 64), Err(FrameError::Torn));
     }
 
     #[test]

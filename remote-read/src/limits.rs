@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_labels: usize,
     /// Samples in one answer, over all its series.
     pub max_samples: usize,
+    /// Bytes of a streamed answer over all its frames; what was read of it is not kept.
+    pub max_stream_bytes: usize,
 }
 
 /// What Prometheus allows in a request that it unpacks (`decodeReadLimit`).
@@ -34,6 +36,8 @@ const MAX_SERIES: usize = 100_000;
 const MAX_LABELS: usize = 2_000_000;
 /// 160 MB once decoded.
 const MAX_SAMPLES: usize = 10_000_000;
+/// Ten million samples that do not pack at all take 160 MB, and labels may take as much.
+const MAX_STREAM_BYTES: usize = 320 << 20;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -45,6 +49,7 @@ impl Default for Limits {
             max_series: MAX_SERIES,
             max_labels: MAX_LABELS,
             max_samples: MAX_SAMPLES,
+            max_stream_bytes: MAX_STREAM_BYTES,
         }
     }
 }
@@ -92,6 +97,14 @@ pub enum BodyError {
 }
 
 impl BodyError {
+    /// A message that ends in the middle of a field.
+    pub(crate) fn torn(message: &'static str) -> Self {
+        Self::NotProtobuf {
+            message,
+            reason: "a field is cut off or of no known wire type".to_owned(),
+        }
+    }
+
     /// Whether the body is refused for its size alone, which HTTP calls 413.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::TooMany { .. })
@@ -104,4 +117,55 @@ pub(crate) fn hold(what: &'static str, count: usize, limit: usize) -> Result<(),
         return Err(BodyError::TooMany { what, count, limit });
     }
     Ok(())
+}
+
+/// What was read so far, held against what may be before memory is taken for more.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    limits: Limits,
+    results: usize,
+    series: usize,
+    labels: usize,
+    samples: usize,
+    symbols: usize,
+}
+
+impl Tally {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            results: 0,
+            series: 0,
+            labels: 0,
+            samples: 0,
+            symbols: 0,
+        }
+    }
+
+    pub(crate) fn result(&mut self) -> Result<(), BodyError> {
+        self.results += 1;
+        hold("results", self.results, self.limits.max_queries)
+    }
+
+    pub(crate) fn series(&mut self) -> Result<(), BodyError> {
+        self.series += 1;
+        hold("series", self.series, self.limits.max_series)
+    }
+
+    pub(crate) fn label(&mut self) -> Result<(), BodyError> {
+        self.labels += 1;
+        hold("labels", self.labels, self.limits.max_labels)
+    }
+
+    pub(crate) fn samples(&mut self, n_samples: usize) -> Result<(), BodyError> {
+        self.samples += n_samples;
+        hold("samples", self.samples, self.limits.max_samples)
+    }
+
+    /// The texts of labels: at most a name and a value each.
+    pub(crate) fn symbol(&mut self) -> Result<(), BodyError> {
+        self.symbols += 1;
+        let limit = self.limits.max_labels.saturating_mul(2);
+        hold("symbols", self.symbols, limit)
+    }
 }

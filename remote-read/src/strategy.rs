@@ -72,7 +72,29 @@ pub(crate) fn any_samples(size: impl Into<SizeRange>) -> impl Strategy<Value = V
 pub(crate) fn any_results() -> impl Strategy<Value = Vec<Vec<Series>>> {
     let labels = prop::collection::btree_map("[a-z_]{1,3}", "[^\u{0}]{0,4}", 0..4)
         .prop_map(|pairs| Labels::new(pairs).expect("names are letters and underscores"));
-    let result = prop::collection::btree_map(labels, any_samples(0..260), 0..4);
+    // Curves of one rule share their times.
+    let sharing = (
+        any_samples(0..260),
+        prop::collection::btree_map(labels.clone(), any::<u64>(), 0..4),
+    );
+    let sharing = sharing.prop_map(|(samples, labels)| {
+        let shifted = |bits: u64| {
+            let value = |sample: &Sample| f64::from_bits(sample.value.to_bits() ^ bits);
+            let samples = samples.iter();
+            samples
+                .map(|sample| Sample {
+                    value: value(sample),
+                    ..*sample
+                })
+                .collect()
+        };
+        let labels = labels.into_iter();
+        labels
+            .map(|(labels, bits)| (labels, shifted(bits)))
+            .collect::<BTreeMap<_, Vec<_>>>()
+    });
+    let apart = prop::collection::btree_map(labels, any_samples(0..260), 0..4);
+    let result = prop_oneof![sharing, apart];
     let to_series = |series: BTreeMap<Labels, Vec<Sample>>| {
         series
             .into_iter()

@@ -1,5 +1,8 @@
 //! Unsigned integers of variable length, seven bits a byte, as protobuf, snappy and Go's `encoding/binary` have them.
 
+/// Bytes of the longest one.
+pub(crate) const MAX_BYTES: usize = 10;
+
 /// Reads one from a source of bytes; `None` when that ends early or the number passes 64 bits.
 pub(crate) fn read(mut next: impl FnMut() -> Option<u8>) -> Option<u64> {
     let mut value = 0;
@@ -31,6 +34,13 @@ pub(crate) fn write(mut value: u64, mut put: impl FnMut(u8)) {
     put(value.to_le_bytes()[0]);
 }
 
+/// How many bytes one takes, 1 to 10.
+pub(crate) const fn len(value: u64) -> usize {
+    // 7 bits a byte, and zero takes one as well: (bits + 6) / 7 without a division.
+    let n_bits = u64::BITS - (value | 1).leading_zeros();
+    ((n_bits * 9 + 64) / 64) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +70,17 @@ mod tests {
             None,
         );
         check(&[0x80; 11], None);
+    }
+
+    #[test]
+    fn the_length_is_right_at_every_number_of_bits() {
+        for n_bits in 0..64 {
+            for value in [(1_u64 << n_bits) - 1, 1 << n_bits, u64::MAX >> n_bits] {
+                let mut n_bytes = 0;
+                write(value, |_| n_bytes += 1);
+                assert_eq!(len(value), n_bytes, "{value}");
+            }
+        }
     }
 
     proptest! {

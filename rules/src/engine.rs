@@ -28,7 +28,7 @@ pub use restoring::{Refused, Restored, Restoring};
 pub use saving::Saving;
 pub use status::RuleStatus;
 
-use crate::{Group, GroupReport, RuleKind, RuleReport, Source};
+use crate::{Group, GroupReport, RuleKind, RuleReport, Source, identity};
 use labelling::Labelling;
 use series::{Labels, Timestamp};
 use state::State;
@@ -90,7 +90,8 @@ impl Default for Options {
 const INTERVALS_SERVED: u32 = 2;
 
 impl<S: Source> Engine<S> {
-    /// Takes checked groups. Rules that `previous` has, letter by letter, keep what they remember.
+    /// Takes checked groups. Rules that `previous` has, letter by letter, keep what they remember; those that differ in
+    /// their quantiles alone keep their models.
     pub fn new(source: S, groups: Vec<Group>, options: Options, previous: Option<&Self>) -> Self {
         let n_cores = available_parallelism().map_or(1, NonZero::get);
         let cores = previous.map_or_else(
@@ -100,7 +101,14 @@ impl<S: Source> Engine<S> {
         let state = |kind: &RuleKind| {
             let external = &options.external_labels;
             let known = previous.and_then(|engine| engine.remembers(kind, external));
-            known.unwrap_or_else(|| Arc::new(State::new(kind.clone(), external.clone())))
+            known.unwrap_or_else(|| {
+                let models = previous.and_then(|engine| engine.has_models_for(kind, external));
+                let (kind, external) = (kind.clone(), external.clone());
+                Arc::new(match models {
+                    Some(other) => State::on_models_of(other, kind, external),
+                    None => State::new(kind, external),
+                })
+            })
         };
         let of_group = |group: &Group| group.rules.iter().map(|rule| state(&rule.kind)).collect();
         Self {
@@ -117,6 +125,13 @@ impl<S: Source> Engine<S> {
             state.kind == *kind && state.labelling.external_labels() == external_labels
         };
         self.states().find(is_same).cloned()
+    }
+
+    fn has_models_for(&self, kind: &RuleKind, external_labels: &Labels) -> Option<&Arc<State>> {
+        let wanted = identity::of(kind, external_labels)?;
+        self.states().find(|state| {
+            identity::of(&state.kind, state.labelling.external_labels()) == Some(wanted)
+        })
     }
 
     /// Evaluates the rules of a group, one after the other, for the time `now`.

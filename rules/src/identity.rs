@@ -1,6 +1,6 @@
 //! By what a rule is known again after a restart.
 
-use crate::ForecastRule;
+use crate::{ForecastRule, RuleKind};
 use forecast::Settings;
 use series::Labels;
 
@@ -47,6 +47,14 @@ pub(crate) fn fingerprint(rule: &ForecastRule, external_labels: &Labels) -> u64 
     ))
 }
 
+/// The fingerprint of a rule that has models.
+pub(crate) fn of(kind: &RuleKind, external_labels: &Labels) -> Option<u64> {
+    match kind {
+        RuleKind::Forecast(rule) => Some(fingerprint(rule, external_labels)),
+        RuleKind::Record(_) => None,
+    }
+}
+
 fn of_text(text: &str) -> u64 {
     fnv1a(text.bytes())
 }
@@ -61,7 +69,9 @@ pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RuleKind, parse};
+    use crate::parse;
+    use series::Step;
+    use std::time::Duration;
 
     fn rule(more: &str) -> ForecastRule {
         let text = format!(
@@ -90,6 +100,27 @@ mod tests {
         ];
         for change in changes {
             assert_ne!(plain(change), plain(""), "{change}");
+        }
+        let rewritten = [
+            ForecastRule {
+                expr: "down".to_owned(),
+                ..rule("")
+            },
+            ForecastRule {
+                name: "a:c".to_owned(),
+                ..rule("")
+            },
+            ForecastRule {
+                step: Step::new(Duration::from_mins(1)).unwrap(),
+                ..rule("")
+            },
+        ];
+        for rule in rewritten {
+            assert_ne!(
+                fingerprint(&rule, &Labels::default()),
+                plain(""),
+                "{rule:?}"
+            );
         }
         let external = Labels::new([("cluster", "eu")]).unwrap();
         assert_ne!(fingerprint(&rule(""), &external), plain(""));

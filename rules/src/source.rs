@@ -20,6 +20,17 @@ pub trait Source: Send + Sync + 'static {
         end: Timestamp,
         step: Step,
     ) -> impl Future<Output = Result<Answer<Vec<Series>>, QueryError>> + Send;
+
+    /// The same for a piece of history, which may wait for its turn.
+    fn history(
+        &self,
+        expr: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: Step,
+    ) -> impl Future<Output = Result<Answer<Vec<Series>>, QueryError>> + Send {
+        self.range(expr, start, end, step)
+    }
 }
 
 impl Source for Client {

@@ -1,11 +1,11 @@
 //! Taking in an alert: written down once, joined to the action that exists, or the beginning of a new one.
 
 use crate::{
-    Action, ActionId, AlertStatus, Change, Delivery, Journal, Mode, Outcome, RecordedDelivery,
-    State, StoreError,
+    Action, ActionId, Change, Delivery, Journal, Mode, Outcome, RecordedDelivery, State,
+    StoreError,
     error::doing,
-    lookup::{caused_by, firing, known, open_action},
-    record::record,
+    lookup::{both, caused_by, firing, known, open_action},
+    record::{make_room, record},
     transition::{append, swap},
 };
 use series::Timestamp;
@@ -52,120 +52,171 @@ pub(crate) struct Verdict {
     pub(crate) action: Option<ActionId>,
 }
 
+/// One alert of a notification, and what it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intake {
+    /// It fires, and is about a workload.
+    Asks {
+        /// The alert.
+        delivery: Delivery,
+        /// The action that it asks for.
+        proposal: Proposal,
+        /// What stands against a new action for now, if something does.
+        deferral: Option<String>,
+    },
+    /// It fires, and no workload is about it.
+    Strays {
+        /// The alert.
+        delivery: Delivery,
+        /// Why nothing comes of it, as a sentence.
+        reason: String,
+    },
+    /// It has stopped.
+    Ends {
+        /// The alert.
+        delivery: Delivery,
+        /// The workload that it is about, if any.
+        workload: Option<String>,
+        /// Who writes it down.
+        actor: String,
+    },
+}
+
 impl Journal {
-    /// Takes in a firing alert that asks for an action on a workload, in one transaction.
+    /// Takes in the alerts of one notification in their order, all or none, in one transaction.
     ///
-    /// A duplicate changes nothing, unless nothing came of it before because a guard stood against it or no
-    /// workload was about it; an alert whose end was heard already is ignored; where the workload has an open
-    /// action, the alert joins it; else an action is proposed.
+    /// A firing alert that is known changes nothing, unless nothing came of it before because a guard stood
+    /// against it or no workload was about it; one whose end was heard already is ignored; where the workload
+    /// has an open action, the alert joins it; where something stands against a new one, it is deferred; else an
+    /// action is proposed. The end of the last alert that calls for an action without an effect supersedes it.
+    pub async fn take_in(&self, intakes: &[Intake]) -> Result<Vec<Accepted>, StoreError> {
+        let mut tx = self.write().await?;
+        let mut accepted = Vec::with_capacity(intakes.len());
+        for intake in intakes {
+            accepted.push(take(&mut tx, intake).await?);
+        }
+        make_room(&mut tx, &accepted).await?;
+        tx.commit().await.map_err(doing("commit a notification"))?;
+        Ok(accepted)
+    }
+
+    /// Takes in a firing alert that asks for an action on a workload; see [`Journal::take_in`].
     pub async fn accept(
         &self,
         delivery: &Delivery,
         proposal: &Proposal,
     ) -> Result<Accepted, StoreError> {
-        let mut tx = self.write().await?;
-        let known = known(&mut tx, delivery).await?;
-        if let Some(known) = known.filter(|known| !known.outcome.is_provisional()) {
-            return Ok(Accepted::Duplicate(known));
-        }
-        let verdict = if let Some(verdict) = ended(&mut tx, delivery, &proposal.workload).await? {
-            verdict
-        } else if let Some(open) = open_action(&mut tx, &proposal.workload).await? {
-            Verdict {
-                outcome: Outcome::Joined,
-                reason: format!("action {} on {} is {}", open.id, open.workload, open.state),
-                workload: Some(open.workload),
-                action: Some(open.id),
-            }
-        } else {
-            let id = propose(&mut tx, delivery, proposal).await?;
-            Verdict {
-                outcome: Outcome::Acted,
-                reason: proposal.reason.clone(),
-                workload: Some(proposal.workload.clone()),
-                action: Some(id),
-            }
+        let intake = Intake::Asks {
+            delivery: delivery.clone(),
+            proposal: proposal.clone(),
+            deferral: None,
         };
-        record(tx, delivery, verdict).await
-    }
-
-    /// Takes in an alert that leads to no action, with the reason, in one transaction.
-    ///
-    /// `outcome` is [`Outcome::Unmatched`] or [`Outcome::Deferred`]; a duplicate keeps what was written
-    /// before, unless that was one of the two with another reason.
-    pub async fn accept_without_action(
-        &self,
-        delivery: &Delivery,
-        workload: Option<&str>,
-        outcome: Outcome,
-        reason: &str,
-    ) -> Result<Accepted, StoreError> {
-        let mut tx = self.write().await?;
-        let known = known(&mut tx, delivery).await?;
-        let says_it_all = |known: &RecordedDelivery| {
-            let is_the_same = (known.outcome, known.reason.as_str()) == (outcome, reason);
-            is_the_same || !known.outcome.is_provisional()
-        };
-        if let Some(known) = known.filter(says_it_all) {
-            return Ok(Accepted::Duplicate(known));
-        }
-        let workload = workload.map(str::to_owned);
-        let ended = match &workload {
-            Some(workload) => ended(&mut tx, delivery, workload).await?,
-            None => None,
-        };
-        let verdict = ended.unwrap_or(Verdict {
-            outcome,
-            reason: reason.to_owned(),
-            workload,
-            action: None,
-        });
-        record(tx, delivery, verdict).await
-    }
-
-    /// Takes in the end of an alert, in one transaction.
-    ///
-    /// An action that it brought about or joined, which has had no effect yet and for which no other alert
-    /// fires, is superseded.
-    pub async fn accept_resolved(
-        &self,
-        delivery: &Delivery,
-        workload: Option<&str>,
-        actor: &str,
-    ) -> Result<Accepted, StoreError> {
-        let mut tx = self.write().await?;
-        if let Some(known) = known(&mut tx, delivery).await? {
-            return Ok(Accepted::Duplicate(known));
-        }
-        let action = caused_by(&mut tx, &delivery.cause).await?;
-        let (outcome, reason) = resolve(&mut tx, delivery, action.as_ref(), actor).await?;
-        let verdict = Verdict {
-            outcome,
-            reason,
-            workload: workload.map(str::to_owned),
-            action: action.map(|action| action.id),
-        };
-        record(tx, delivery, verdict).await
+        let accepted = self.take_in(&[intake]).await?;
+        Ok(accepted
+            .into_iter()
+            .next()
+            .expect("one alert has one answer"))
     }
 }
 
-/// Alertmanagers that gossip may send the beginning of an alert after its end.
-async fn ended(
+async fn take(
+    tx: &mut Transaction<'static, Sqlite>,
+    intake: &Intake,
+) -> Result<Accepted, StoreError> {
+    match intake {
+        Intake::Asks {
+            delivery,
+            proposal,
+            deferral,
+        } => ask(tx, delivery, proposal, deferral.as_deref()).await,
+        Intake::Strays { delivery, reason } => {
+            let verdict = Verdict {
+                outcome: Outcome::Unmatched,
+                reason: reason.clone(),
+                workload: None,
+                action: None,
+            };
+            let known = known(tx, delivery).await?;
+            without_action(tx, delivery, known, verdict).await
+        }
+        Intake::Ends {
+            delivery,
+            workload,
+            actor,
+        } => end(tx, delivery, workload.as_deref(), actor).await,
+    }
+}
+
+async fn ask(
     tx: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery,
-    workload: &str,
-) -> Result<Option<Verdict>, StoreError> {
-    let end = Delivery {
-        status: AlertStatus::Resolved,
-        ..delivery.clone()
+    proposal: &Proposal,
+    deferral: Option<&str>,
+) -> Result<Accepted, StoreError> {
+    let [known, end] = both(tx, &delivery.cause).await?;
+    let is_settled = |known: &RecordedDelivery| !known.outcome.is_provisional();
+    if let Some(known) = known.clone().filter(is_settled) {
+        return Ok(Accepted::Duplicate(known));
+    }
+    let verdict = |outcome, reason: String, action| Verdict {
+        outcome,
+        reason,
+        workload: Some(proposal.workload.clone()),
+        action,
     };
-    let heard = known(tx, &end).await?.is_some();
-    Ok(heard.then(|| Verdict {
-        outcome: Outcome::Ignored,
-        reason: "the alert has resolved already".to_owned(),
-        workload: Some(workload.to_owned()),
-        action: None,
-    }))
+    let verdict = if end.is_some() {
+        // Alertmanagers that gossip may send the beginning of an alert after its end.
+        let reason = "the alert has resolved already".to_owned();
+        verdict(Outcome::Ignored, reason, None)
+    } else if let Some(open) = open_action(tx, &proposal.workload).await? {
+        let reason = format!("action {} on {} is {}", open.id, open.workload, open.state);
+        verdict(Outcome::Joined, reason, Some(open.id))
+    } else if let Some(deferral) = deferral {
+        let deferred = verdict(Outcome::Deferred, deferral.to_owned(), None);
+        return without_action(tx, delivery, known, deferred).await;
+    } else {
+        let id = propose(tx, delivery, proposal).await?;
+        verdict(Outcome::Acted, proposal.reason.clone(), Some(id))
+    };
+    record(tx, delivery, verdict).await
+}
+
+/// What leads to no action for now keeps what was written before, unless that was as provisional, for another
+/// reason.
+async fn without_action(
+    tx: &mut Transaction<'static, Sqlite>,
+    delivery: &Delivery,
+    known: Option<RecordedDelivery>,
+    verdict: Verdict,
+) -> Result<Accepted, StoreError> {
+    let says_it_all = |known: &RecordedDelivery| {
+        let said = (known.outcome, known.reason.as_str());
+        said == (verdict.outcome, verdict.reason.as_str()) || !known.outcome.is_provisional()
+    };
+    if let Some(known) = known.filter(says_it_all) {
+        return Ok(Accepted::Duplicate(known));
+    }
+    record(tx, delivery, verdict).await
+}
+
+async fn end(
+    tx: &mut Transaction<'static, Sqlite>,
+    delivery: &Delivery,
+    workload: Option<&str>,
+    actor: &str,
+) -> Result<Accepted, StoreError> {
+    if let Some(known) = known(tx, delivery).await? {
+        return Ok(Accepted::Duplicate(known));
+    }
+    let action = caused_by(tx, &delivery.cause).await?;
+    let (outcome, reason) = resolve(tx, delivery, action.as_ref(), actor).await?;
+    let verdict = Verdict {
+        outcome,
+        reason,
+        workload: workload.map(str::to_owned),
+        action: action.map(|action| action.id),
+    };
+    record(tx, delivery, verdict).await
 }
 
 /// Begins an action; the caller has made sure that the workload has no open one.
@@ -198,15 +249,7 @@ pub(crate) async fn propose(
 }
 
 fn change(delivery: &Delivery, to: State, actor: &str, reason: &str) -> Change {
-    Change {
-        to,
-        at: delivery.received_at,
-        actor: actor.to_owned(),
-        reason: reason.to_owned(),
-        deadline: None,
-        plan: None,
-        pre_image: None,
-    }
+    Change::new(to, delivery.received_at, actor, reason)
 }
 
 async fn resolve(

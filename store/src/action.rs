@@ -24,6 +24,16 @@ pub struct Action {
     pub plan: Option<Value>,
     /// What was found in the world before the effect; none until the effect is about to be made.
     pub pre_image: Option<Value>,
+    /// The stage of the rollout that is under way, from 0.
+    pub stage: u32,
+    /// When that stage was ordered; none before the first.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub stage_at: Option<Timestamp>,
+    /// Grows with each plan; a [`crate::Change`] can be bound to one.
+    #[serde(skip)]
+    pub plan_no: u32,
+    /// What was measured before and after the effect; none until something was.
+    pub effect: Option<Value>,
     /// When it was proposed.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: Timestamp,
@@ -152,6 +162,8 @@ words! {
     Applying = "applying",
     /// The effect is in the world and is being watched.
     Verifying = "verifying",
+    /// The effect could be called neither good nor bad; a person has to say whether it stays.
+    Paused = "paused",
     /// Done, and found good.
     Succeeded = "succeeded",
     /// A person, a guard or the mode said no.
@@ -178,13 +190,17 @@ impl State {
                 | Self::Grace
                 | Self::Applying
                 | Self::Verifying
+                | Self::Paused
                 | Self::RollingBack
         )
     }
 
     /// Whether the effect may be in the world and is not settled yet.
     pub const fn has_effect(self) -> bool {
-        matches!(self, Self::Applying | Self::Verifying | Self::RollingBack)
+        matches!(
+            self,
+            Self::Applying | Self::Verifying | Self::Paused | Self::RollingBack
+        )
     }
 }
 
@@ -242,11 +258,10 @@ mod tests {
     fn the_index_and_the_view_of_open_actions_name_exactly_the_open_states() {
         let open: Vec<_> = State::ALL.iter().filter(|s| s.is_open()).collect();
         let words: Vec<_> = open.iter().map(|s| format!("'{s}'")).collect();
-        for sql in [
-            include_str!("sql/0001_journal.sql"),
-            include_str!("sql/0002_views.sql"),
-        ] {
-            let (_, list) = sql.split_once("WHERE state IN (").unwrap();
+        let sql = include_str!("sql/0003_rollouts.sql");
+        let lists: Vec<_> = sql.split("WHERE state IN (").skip(1).collect();
+        assert_eq!(lists.len(), 2);
+        for list in lists {
             let (list, _) = list.split_once(')').unwrap();
             assert_eq!(list, words.join(", "));
         }

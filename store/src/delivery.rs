@@ -2,6 +2,7 @@
 
 use crate::{ActionId, action::rfc3339, action::words};
 use serde::Serialize;
+use serde_json::Value;
 use series::Timestamp;
 
 /// One firing of one alert; the same alert that fires again later has another beginning.
@@ -32,6 +33,8 @@ pub struct Delivery {
     pub status: AlertStatus,
     /// When we heard of it.
     pub received_at: Timestamp,
+    /// What the alert said, where that is kept.
+    pub alert: Option<Value>,
 }
 
 words! {
@@ -79,4 +82,7 @@ pub struct RecordedDelivery {
     pub reason: String,
     /// The action that it brought about, joined or ended.
     pub action: Option<ActionId>,
+    /// What the alert said, where that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Value>,
 }

@@ -60,6 +60,12 @@ pub enum StoreError {
         /// The state it is in.
         found: State,
     },
+    /// The action has another plan than the one that the decision was about; nothing was changed.
+    #[error("action {id} has another plan by now")]
+    PlanChanged {
+        /// The action.
+        id: ActionId,
+    },
     /// Another action on the same workload is open; nothing was changed.
     #[error("workload {workload} already has an open action")]
     Busy {

@@ -1,6 +1,9 @@
 //! What must be known, within a transaction, before a delivery is judged.
 
-use crate::{Action, ActionId, Cause, Delivery, RecordedDelivery, StoreError, error::doing, rows};
+use crate::{
+    Action, ActionId, AlertStatus, Cause, Delivery, RecordedDelivery, StoreError, error::doing,
+    rows,
+};
 use sqlx::SqliteConnection;
 
 /// What was written down of the same delivery before.
@@ -18,6 +21,26 @@ pub(crate) async fn known(
     .await
     .map_err(doing("look up a delivery"))?;
     row.map(|row| rows::delivery(&row)).transpose()
+}
+
+/// What was written down before of the beginning and of the end of one firing, in this order.
+pub(crate) async fn both(
+    connection: &mut SqliteConnection,
+    cause: &Cause,
+) -> Result<[Option<RecordedDelivery>; 2], StoreError> {
+    let rows = sqlx::query("SELECT * FROM deliveries WHERE fingerprint = $1 AND starts_at = $2")
+        .bind(&cause.fingerprint)
+        .bind(cause.starts_at.as_millis())
+        .fetch_all(connection)
+        .await
+        .map_err(doing("look up the deliveries of an alert"))?;
+    let mut both = [None, None];
+    for row in &rows {
+        let recorded = rows::delivery(row)?;
+        let idx = usize::from(recorded.status == AlertStatus::Resolved);
+        both[idx] = Some(recorded);
+    }
+    Ok(both)
 }
 
 /// The one action that holds a workload, if any.

@@ -96,7 +96,7 @@ impl Journal {
         let row = sqlx::query(
             "SELECT * FROM actions
              WHERE workload = $1 AND applied_at IS NOT NULL
-               AND state NOT IN ('applying', 'verifying', 'rolling_back')
+               AND state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )
         .bind(workload)
@@ -104,6 +104,30 @@ impl Journal {
         .await
         .map_err(doing("look for the last action on a workload"))?;
         row.map(|row| rows::action(&row)).transpose()
+    }
+
+    /// At most `limit` actions on a workload of which something was measured, the last ordered first.
+    pub async fn measured(&self, workload: &str, limit: u32) -> Result<Vec<Action>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM actions WHERE workload = $1 AND effect IS NOT NULL AND applied_at IS NOT NULL
+             ORDER BY applied_at DESC, id DESC LIMIT $2",
+        )
+        .bind(workload)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list measured actions"))?;
+        rows.iter().map(rows::action).collect()
+    }
+
+    /// The alerts that call for an action and have not resolved, oldest first.
+    pub async fn firing_alerts(&self, id: ActionId) -> Result<Vec<RecordedDelivery>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM firing WHERE action = $1 ORDER BY received_at")
+            .bind(id.to_string())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(doing("list the alerts of an action"))?;
+        rows.iter().map(rows::delivery).collect()
     }
 
     /// How many actions had their effect ordered at or after a time.

@@ -1,7 +1,7 @@
 //! Writing a delivery down, and forgetting the oldest ones in turn.
 
 use crate::{Accepted, Delivery, StoreError, accept::Verdict, error::doing, rows};
-use series::Timestamp;
+use serde_json::Value;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// How many old deliveries go for each new one: more than one, so that a backlog shrinks, and few, so that
 /// no delivery waits for a great clean-up.
-const MAX_FORGOTTEN: u32 = 10;
+const MAX_FORGOTTEN: usize = 10;
 
-/// Writes down what became of a delivery, and commits.
+/// Writes down what became of a delivery.
 pub(crate) async fn record(
-    mut tx: Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery,
     verdict: Verdict,
 ) -> Result<Accepted, StoreError> {
     let row = sqlx::query(
         "INSERT INTO deliveries
-             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action, alert)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (fingerprint, starts_at, status) DO UPDATE
              SET workload = excluded.workload, outcome = excluded.outcome, reason = excluded.reason,
-                 action = excluded.action
+                 action = excluded.action, alert = coalesce(excluded.alert, alert)
          RETURNING *",
     )
     .bind(&delivery.cause.fingerprint)
@@ -35,17 +35,28 @@ pub(crate) async fn record(
     .bind(verdict.outcome.as_str())
     .bind(&verdict.reason)
     .bind(verdict.action.map(|id| id.to_string()))
-    .fetch_one(&mut *tx)
+    .bind(delivery.alert.as_ref().map(Value::to_string))
+    .fetch_one(&mut **tx)
     .await
     .map_err(doing("write down a delivery"))?;
     let recorded = rows::delivery(&row)?;
-    make_room(&mut tx, delivery.received_at).await?;
-    tx.commit().await.map_err(doing("commit a delivery"))?;
     Ok(Accepted::New(recorded))
 }
 
-/// Deletes old deliveries. Those of open actions stay: whether their alerts still fire is asked for.
-async fn make_room(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+/// Deletes old deliveries for those that are new. Those of open actions stay: whether their alerts still fire is
+/// asked for.
+pub(crate) async fn make_room(
+    connection: &mut SqliteConnection,
+    accepted: &[Accepted],
+) -> Result<(), StoreError> {
+    let new = accepted.iter().filter_map(|accepted| match accepted {
+        Accepted::New(delivery) => Some(delivery.received_at),
+        Accepted::Duplicate(_) => None,
+    });
+    let Some(now) = new.clone().max() else {
+        return Ok(());
+    };
+    let n_forgotten = new.count().saturating_mul(MAX_FORGOTTEN);
     sqlx::query(
         "DELETE FROM deliveries WHERE rowid IN (
              SELECT rowid FROM deliveries
@@ -53,7 +64,7 @@ async fn make_room(connection: &mut SqliteConnection, now: Timestamp) -> Result<
              ORDER BY received_at LIMIT $2)",
     )
     .bind((now - RETENTION).as_millis())
-    .bind(MAX_FORGOTTEN)
+    .bind(i64::try_from(n_forgotten).unwrap_or(i64::MAX))
     .execute(connection)
     .await
     .map_err(doing("delete old deliveries"))?;

@@ -77,5 +77,6 @@ async fn oldest_firing(
         cause: recorded.cause,
         status: AlertStatus::Firing,
         received_at: now,
+        alert: recorded.alert,
     }))
 }

@@ -1,6 +1,8 @@
 //! From rows to values.
 
-use crate::{Action, Cause, RecordedDelivery, StoreError, Transition, UnknownWord, error::doing};
+use crate::{
+    Action, Cause, Look, RecordedDelivery, StoreError, Transition, UnknownWord, error::doing,
+};
 use series::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 use std::str::FromStr;
@@ -74,6 +76,10 @@ pub(crate) fn action(row: &SqliteRow) -> Result<Action, StoreError> {
         cause: row.cause()?,
         plan: row.json("plan")?,
         pre_image: row.json("pre_image")?,
+        stage: row.get("stage")?,
+        stage_at: row.maybe_time("stage_at")?,
+        plan_no: row.get("plan_no")?,
+        effect: row.json("effect")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         applied_at: row.maybe_time("applied_at")?,
@@ -104,5 +110,20 @@ pub(crate) fn delivery(row: &SqliteRow) -> Result<RecordedDelivery, StoreError> 
         outcome: row.word("outcome")?,
         reason: row.get("reason")?,
         action: row.maybe_word("action")?,
+        alert: row.json("alert")?,
+    })
+}
+
+pub(crate) fn look(row: &SqliteRow) -> Result<Look, StoreError> {
+    let row = Columns(row);
+    Ok(Look {
+        stage: row.get("stage")?,
+        number: row.get("number")?,
+        at: row.time("at")?,
+        check: row.get("check")?,
+        verdict: row.word("verdict")?,
+        before: row.json("before")?,
+        after: row.json("after")?,
+        reason: row.get("reason")?,
     })
 }

@@ -4,9 +4,10 @@ use crate::{StoreError, error::doing};
 use sqlx::SqlitePool;
 
 /// Each file takes the schema to its version from the one before; a published file is never changed.
-const VERSIONS: [(i64, &str); 2] = [
+const VERSIONS: [(i64, &str); 3] = [
     (1, include_str!("sql/0001_journal.sql")),
     (2, include_str!("sql/0002_views.sql")),
+    (3, include_str!("sql/0003_rollouts.sql")),
 ];
 
 /// The version that this program writes.

@@ -41,13 +41,40 @@ pub struct Change {
     pub plan: Option<Value>,
     /// What was found in the world; none keeps what was noted before.
     pub pre_image: Option<Value>,
+    /// The stage of the rollout to begin; none keeps the present one.
+    pub stage: Option<u32>,
+    /// The [`Action::plan_no`] that the decision is about; none holds for any plan.
+    pub of_plan: Option<u32>,
+}
+
+impl Change {
+    /// A change of state, without a deadline, that leaves all else as it is.
+    pub fn new(
+        to: State,
+        at: Timestamp,
+        actor: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            to,
+            at,
+            actor: actor.into(),
+            reason: reason.into(),
+            deadline: None,
+            plan: None,
+            pre_image: None,
+            stage: None,
+            of_plan: None,
+        }
+    }
 }
 
 impl Journal {
     /// Moves an action if it is still in the state `from`, and writes the line of history with it.
     ///
-    /// Entering `applying` stamps [`Action::applied_at`]. Answers [`StoreError::Conflict`] when somebody was
-    /// faster, and [`StoreError::Busy`] when a closed action would reopen beside another.
+    /// Entering `applying` stamps [`Action::applied_at`] the first time, and [`Action::stage_at`] each time.
+    /// Answers [`StoreError::Conflict`] or [`StoreError::PlanChanged`] when somebody was faster, and
+    /// [`StoreError::Busy`] when a closed action would reopen beside another.
     pub async fn transition(
         &self,
         id: ActionId,
@@ -59,6 +86,18 @@ impl Journal {
         let failed = doing("commit a transition");
         tx.commit().await.map_err(failed)?;
         Ok(action)
+    }
+
+    /// Keeps what was measured of an action, in place of what was kept before. It moves nothing.
+    pub async fn note_effect(&self, id: ActionId, effect: &Value) -> Result<(), StoreError> {
+        let failed = doing("write down what was measured");
+        sqlx::query("UPDATE actions SET effect = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(effect.to_string())
+            .execute(&self.writer)
+            .await
+            .map_err(failed)?;
+        Ok(())
     }
 }
 
@@ -72,8 +111,10 @@ pub(crate) async fn swap(
     let updated = sqlx::query(
         "UPDATE actions SET state = $3, updated_at = $4, deadline = $5, reason = $6,
              plan = coalesce($7, plan), pre_image = coalesce($8, pre_image),
-             applied_at = CASE WHEN $3 = 'applying' THEN coalesce(applied_at, $4) ELSE applied_at END
-         WHERE id = $1 AND state = $2 RETURNING *",
+             plan_no = plan_no + ($7 IS NOT NULL), stage = coalesce($9, stage),
+             applied_at = CASE WHEN $3 = 'applying' THEN coalesce(applied_at, $4) ELSE applied_at END,
+             stage_at = CASE WHEN $3 = 'applying' AND $2 <> 'applying' THEN $4 ELSE stage_at END
+         WHERE id = $1 AND state = $2 AND ($10 IS NULL OR plan_no = $10) RETURNING *",
     )
     .bind(id.to_string())
     .bind(from.as_str())
@@ -83,6 +124,8 @@ pub(crate) async fn swap(
     .bind(&change.reason)
     .bind(change.plan.as_ref().map(Value::to_string))
     .bind(change.pre_image.as_ref().map(Value::to_string))
+    .bind(change.stage)
+    .bind(change.of_plan)
     .fetch_optional(&mut **tx)
     .await;
     match updated {
@@ -104,6 +147,9 @@ async fn why_not(
     expected: State,
 ) -> Result<StoreError, StoreError> {
     let found = fetch(connection, id).await?.state;
+    if found == expected {
+        return Ok(StoreError::PlanChanged { id });
+    }
     Ok(StoreError::Conflict {
         id,
         expected,

@@ -8,8 +8,8 @@
 use series::Timestamp;
 use std::{collections::BTreeSet, path::PathBuf};
 use store::{
-    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Journal, Mode,
-    Outcome, Proposal, State, StoreError,
+    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Intake,
+    Journal, Look, LookVerdict, Mode, Outcome, Proposal, State, StoreError,
 };
 use tempfile::TempDir;
 
@@ -39,6 +39,7 @@ fn delivery(fingerprint: &str, status: AlertStatus) -> Delivery {
         cause,
         status,
         received_at: NOW,
+        alert: None,
     }
 }
 
@@ -59,10 +60,13 @@ async fn fire(journal: &Journal, fingerprint: &str, workload: &str) -> Accepted 
 
 async fn resolve(journal: &Journal, fingerprint: &str) -> Outcome {
     let end = delivery(fingerprint, AlertStatus::Resolved);
-    let accepted = journal
-        .accept_resolved(&end, Some("shop"), "receiver")
-        .await;
-    accepted.unwrap().delivery().outcome
+    let end = Intake::Ends {
+        delivery: end,
+        workload: Some("shop".to_owned()),
+        actor: "receiver".to_owned(),
+    };
+    let accepted = journal.take_in(&[end]).await.unwrap();
+    accepted[0].delivery().outcome
 }
 
 async fn propose(journal: &Journal, workload: &str) -> ActionId {
@@ -73,13 +77,8 @@ async fn propose(journal: &Journal, workload: &str) -> ActionId {
 
 fn change(to: State) -> Change {
     Change {
-        to,
-        at: after(1),
-        actor: "test".to_owned(),
-        reason: format!("on to {to}"),
         deadline: Some(after(90)),
-        plan: None,
-        pre_image: None,
+        ..Change::new(to, after(1), "test", format!("on to {to}"))
     }
 }
 
@@ -235,8 +234,14 @@ async fn a_beginning_heard_after_its_end_is_ignored() {
 async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
     let (_folder, journal) = journal().await;
     let firing = delivery("shop", AlertStatus::Firing);
-    let defer = journal.accept_without_action(&firing, Some("shop"), Outcome::Deferred, "cooling");
-    assert_eq!(defer.await.unwrap().delivery().reason, "cooling");
+    let cooling = Intake::Asks {
+        delivery: firing,
+        proposal: proposal("shop"),
+        deferral: Some("cooling".to_owned()),
+    };
+    let deferred = journal.take_in(&[cooling]).await.unwrap();
+    assert_eq!(deferred[0].delivery().reason, "cooling");
+    assert_eq!(deferred[0].delivery().outcome, Outcome::Deferred);
     assert_eq!(journal.deferred(NOW, 10).await.unwrap().len(), 1);
     assert_eq!(journal.deferred(after(1), 10).await.unwrap(), []);
     let taken = fire(&journal, "shop", "shop").await;
@@ -252,8 +257,11 @@ async fn an_alert_that_nobody_was_about_is_taken_up_once_a_workload_is() {
     let (_folder, journal) = journal().await;
     let stray = delivery("stray", AlertStatus::Firing);
     let note = async || {
-        let noted = journal.accept_without_action(&stray, None, Outcome::Unmatched, "no workload");
-        noted.await.unwrap()
+        let stray = Intake::Strays {
+            delivery: stray.clone(),
+            reason: "no workload".to_owned(),
+        };
+        journal.take_in(&[stray]).await.unwrap().remove(0)
     };
     assert!(matches!(note().await, Accepted::New(_)));
     assert!(matches!(note().await, Accepted::Duplicate(_)));
@@ -328,9 +336,11 @@ async fn old_deliveries_make_room_unless_their_action_is_open() {
         ..delivery(fingerprint, AlertStatus::Firing)
     };
     let note = async |delivery: &Delivery| {
-        let noted =
-            journal.accept_without_action(delivery, None, Outcome::Unmatched, "no workload");
-        noted.await.unwrap();
+        let stray = Intake::Strays {
+            delivery: delivery.clone(),
+            reason: "no workload".to_owned(),
+        };
+        journal.take_in(&[stray]).await.unwrap();
     };
     let held = propose(&journal, "shop").await;
     for idx in 0..25 {
@@ -556,4 +566,159 @@ async fn an_action_is_shown_with_readable_times_and_states() {
     assert_eq!(json["state"], "proposed");
     assert_eq!(json["created_at"], "2027-01-15T08:00:00Z");
     assert_eq!(json["applied_at"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_decision_holds_for_the_plan_that_was_seen() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let planned = |to, replicas: u32| Change {
+        plan: Some(serde_json::json!({ "replicas": replicas })),
+        ..change(to)
+    };
+    let seen = journal
+        .transition(id, State::Proposed, &planned(State::AwaitingApproval, 7))
+        .await
+        .unwrap();
+    let edit = planned(State::AwaitingApproval, 9);
+    journal.transition(id, seen.state, &edit).await.unwrap();
+    let approval = Change {
+        of_plan: Some(seen.plan_no),
+        ..change(State::Grace)
+    };
+    let late = journal.transition(id, seen.state, &approval).await;
+    assert_eq!(
+        late.unwrap_err().to_string(),
+        format!("action {id} has another plan by now")
+    );
+    let (now, _) = journal.action(id).await.unwrap();
+    let informed = Change {
+        of_plan: Some(now.plan_no),
+        ..change(State::Grace)
+    };
+    journal.transition(id, now.state, &informed).await.unwrap();
+}
+
+#[tokio::test]
+async fn stages_are_stamped_when_they_are_ordered() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let action = walk(&journal, id, &[State::Grace, State::Applying]).await;
+    assert_eq!((action.stage, action.stage_at), (0, Some(after(1))));
+    walk(&journal, id, &[State::Verifying]).await;
+    let next = Change {
+        at: after(60),
+        stage: Some(1),
+        ..change(State::Applying)
+    };
+    let action = journal
+        .transition(id, State::Verifying, &next)
+        .await
+        .unwrap();
+    assert_eq!((action.stage, action.stage_at), (1, Some(after(60))));
+    assert_eq!(action.applied_at, Some(after(1)));
+}
+
+#[tokio::test]
+async fn looks_are_kept_in_order_and_for_good() {
+    let (_folder, journal) = journal().await;
+    let id = propose(&journal, "shop").await;
+    let look = |number, verdict| Look {
+        stage: 0,
+        number,
+        at: after(u64::from(number)),
+        check: "errors".to_owned(),
+        verdict,
+        before: Some(serde_json::json!(0.25)),
+        after: None,
+        reason: "because".to_owned(),
+    };
+    let all = [
+        look(0, LookVerdict::Baseline),
+        look(1, LookVerdict::Inconclusive),
+        look(2, LookVerdict::Successful),
+    ];
+    journal.note_looks(id, &all[..1]).await.unwrap();
+    journal.note_looks(id, &all[1..]).await.unwrap();
+    assert_eq!(journal.looks(id).await.unwrap(), all);
+    let stranger = ActionId::new(NOW);
+    assert!(journal.note_looks(stranger, &all[..1]).await.is_err());
+    assert_eq!(journal.looks(stranger).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_an_alert_said_is_kept_until_it_resolves() {
+    let (_folder, journal) = journal().await;
+    let said = serde_json::json!({"labels": {"service": "shop"}});
+    let firing = Delivery {
+        alert: Some(said.clone()),
+        ..delivery("f1", AlertStatus::Firing)
+    };
+    let accepted = journal.accept(&firing, &proposal("shop")).await.unwrap();
+    let id = accepted.delivery().action.unwrap();
+    let alerts = journal.firing_alerts(id).await.unwrap();
+    assert_eq!(alerts[0].alert, Some(said));
+    resolve(&journal, "f1").await;
+    assert_eq!(journal.firing_alerts(id).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_action_of_an_older_version_goes_on_in_the_newest() {
+    let (_guard, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let id = ActionId::new(NOW);
+    for sql in [
+        include_str!("../src/sql/0001_journal.sql"),
+        include_str!("../src/sql/0002_views.sql"),
+        "PRAGMA application_id = 0x466f7265; PRAGMA user_version = 2",
+    ] {
+        sqlx::raw_sql(sql).execute(&raw).await.unwrap();
+    }
+    sqlx::query(
+        "INSERT INTO actions VALUES ($1, 'shop', 'verifying', 'auto', 'f1', 1, '{\"replicas\": 7}', NULL,
+             1, 2, 2000, 3000, 'scaled')",
+    )
+    .bind(id.to_string())
+    .execute(&raw)
+    .await
+    .unwrap();
+    raw.close().await;
+    let journal = Journal::open(&path).await.unwrap();
+    let open = journal.open_actions().await.unwrap();
+    assert_eq!((open[0].id, open[0].stage), (id, 0));
+    assert_eq!(open[0].stage_at, Some(Timestamp::from_millis(2_000)));
+    let paused = walk(&journal, id, &[State::Paused]).await;
+    assert_eq!(paused.state, State::Paused);
+}
+
+#[tokio::test]
+async fn a_notification_is_taken_in_as_a_whole() {
+    use Outcome::{Acted, Joined, Resolved};
+    let (_folder, journal) = journal().await;
+    let asks = |fingerprint: &str, workload: &str| Intake::Asks {
+        delivery: delivery(fingerprint, AlertStatus::Firing),
+        proposal: proposal(workload),
+        deferral: None,
+    };
+    let ends = Intake::Ends {
+        delivery: delivery("a", AlertStatus::Resolved),
+        workload: Some("shop".to_owned()),
+        actor: "receiver".to_owned(),
+    };
+    let all = [
+        asks("a", "shop"),
+        asks("b", "shop"),
+        asks("a", "shop"),
+        ends,
+        asks("c", "search"),
+    ];
+    let accepted = journal.take_in(&all).await.unwrap();
+    let outcomes: Vec<_> = accepted.iter().map(|one| one.delivery().outcome).collect();
+    assert_eq!(outcomes, [Acted, Joined, Acted, Resolved, Acted]);
+    assert!(matches!(accepted[2], Accepted::Duplicate(_)));
+    assert_eq!(journal.open_actions().await.unwrap().len(), 2);
 }

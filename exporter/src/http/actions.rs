@@ -3,14 +3,15 @@
 use super::{App, Caller, failure, success};
 use axum::{
     Extension, Json,
+    body::Bytes,
     extract::{Path, Query, State, rejection::JsonRejection},
     http::StatusCode,
     response::Response,
 };
-use remediation::ControlError;
+use remediation::{ControlError, Plan};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{Action, ActionFilter, ActionId, StoreError, Transition, UnknownWord};
+use store::{Action, ActionFilter, ActionId, Look, StoreError, Transition, UnknownWord};
 
 /// Actions listed when a request names no limit.
 const DEFAULT_LIMIT: u32 = 100;
@@ -30,8 +31,12 @@ pub(super) struct ListQuery {
 struct WithHistory {
     #[serde(flatten)]
     action: Action,
+    /// What an approval is bound to; none as long as there is no plan.
+    plan_hash: Option<String>,
     /// Oldest first.
     transitions: Vec<Transition>,
+    /// What each look at the effect found, oldest first.
+    looks: Vec<Look>,
 }
 
 /// Actions with their history, newest first.
@@ -58,13 +63,20 @@ async fn with_histories(
 ) -> Result<Vec<WithHistory>, StoreError> {
     let mut actions = Vec::new();
     for action in app.remediation.actions(filter, limit).await? {
-        let (action, transitions) = app.remediation.action(action.id).await?;
-        actions.push(WithHistory {
-            action,
-            transitions,
-        });
+        actions.push(with_history(app, action.id).await?);
     }
     Ok(actions)
+}
+
+async fn with_history(app: &App, id: ActionId) -> Result<WithHistory, StoreError> {
+    let (action, transitions) = app.remediation.action(id).await?;
+    let plan = Plan::from_json(action.plan.as_ref());
+    Ok(WithHistory {
+        plan_hash: plan.ok().map(|plan| plan.hash()),
+        looks: app.remediation.looks(id).await?,
+        action,
+        transitions,
+    })
 }
 
 /// One action with its history.
@@ -73,23 +85,67 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         Ok(id) => id,
         Err(error) => return unknown(&error),
     };
-    match app.remediation.action(id).await {
-        Ok((action, transitions)) => success(WithHistory {
-            action,
-            transitions,
-        }),
+    match with_history(&app, id).await {
+        Ok(action) => success(action),
         Err(error) => refused(error.into()),
     }
 }
 
-/// Says yes to an action that awaits approval.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approval {
+    /// The hash of the plan that was seen; left out, the yes is for whichever there is.
+    plan_hash: Option<String>,
+}
+
+/// Says yes to an action that awaits approval, or to an effect that waits for a judgement. The body may be empty.
 pub(super) async fn approve(
     State(app): State<Arc<App>>,
     Extension(Caller(actor)): Extension<Caller>,
     Path(id): Path<String>,
+    body: Bytes,
 ) -> Response {
+    let approval: Approval = match body.as_ref() {
+        b"" => Approval::default(),
+        body => match serde_json::from_slice(body) {
+            Ok(approval) => approval,
+            Err(error) => return failure(StatusCode::BAD_REQUEST, error),
+        },
+    };
+    let of = approval.plan_hash.as_deref();
     match id.parse() {
-        Ok(id) => decided(&app, app.remediation.approve(id, &actor, app.now()).await),
+        Ok(id) => decided(
+            &app,
+            app.remediation.approve(id, &actor, of, app.now()).await,
+        ),
+        Err(error) => unknown(&error),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Override {
+    replicas: u32,
+}
+
+/// Puts another number in place of the planned one, and says yes to it.
+pub(super) async fn override_plan(
+    State(app): State<Arc<App>>,
+    Extension(Caller(actor)): Extension<Caller>,
+    Path(id): Path<String>,
+    body: Result<Json<Override>, JsonRejection>,
+) -> Response {
+    let replicas = match body {
+        Ok(Json(Override { replicas })) => replicas,
+        Err(error) => return failure(error.status(), error.body_text()),
+    };
+    match id.parse() {
+        Ok(id) => {
+            let decision = app
+                .remediation
+                .override_plan(id, &actor, replicas, app.now());
+            decided(&app, decision.await)
+        }
         Err(error) => unknown(&error),
     }
 }
@@ -152,9 +208,10 @@ fn refused(error: ControlError) -> Response {
         ControlError::Journal(StoreError::NotFound(_)) => StatusCode::NOT_FOUND,
         ControlError::NotNow { .. }
         | ControlError::NotConfigured(_)
-        | ControlError::Journal(StoreError::Conflict { .. } | StoreError::Busy { .. }) => {
-            StatusCode::CONFLICT
-        }
+        | ControlError::NotAllowed(_)
+        | ControlError::Journal(
+            StoreError::Conflict { .. } | StoreError::PlanChanged { .. } | StoreError::Busy { .. },
+        ) => StatusCode::CONFLICT,
         ControlError::Journal(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     failure(status, format!("{:#}", anyhow::Error::new(error)))

@@ -50,6 +50,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/actions/{id}", get(actions::show))
         .route("/api/v1/actions/{id}/approve", post(actions::approve))
         .route("/api/v1/actions/{id}/reject", post(actions::reject))
+        .route("/api/v1/actions/{id}/override", post(actions::override_plan))
         .route("/api/v1/actions/{id}/rollback", post(actions::rollback))
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
@@ -73,7 +74,9 @@ fn success(data: impl serde::Serialize) -> Response {
 
 /// A refusal in the same envelope.
 fn failure(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
-    let kind = if status.is_client_error() {
+    let kind = if status == StatusCode::UNPROCESSABLE_ENTITY {
+        "execution"
+    } else if status.is_client_error() {
         "bad_data"
     } else {
         "internal"

@@ -76,6 +76,7 @@ pub(super) async fn instant(
             Question::Matrix(picked, length) => {
                 let fetch = |start, end| predicted(app, &picked.selector, (start, end));
                 let series = query::samples((picked, *length), time, fetch)?;
+                check_size(series.iter().map(|series| series.samples.len()).sum())?;
                 ("matrix", series.iter().map(in_matrix).collect())
             }
         };
@@ -96,14 +97,8 @@ pub(super) async fn range(
             Question::Scalar(value) => vec![grid.constant(*value)],
             Question::Vector(picked) => query::range(picked, grid, |start, end| {
                 let series = predicted(app, &picked.selector, (start, end))?;
-                let n_samples = series.len().saturating_mul(grid.len());
-                if n_samples > MAX_SAMPLES {
-                    return Err(Failed(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        too_many(n_samples),
-                    ));
-                }
-                Ok(series)
+                check_size(series.len().saturating_mul(grid.len()))?;
+                Ok::<_, Failed>(series)
             })?,
             Question::Matrix(..) => {
                 return Err(Failed::bad(
@@ -210,10 +205,14 @@ fn grid(params: &Params) -> Result<Grid, Failed> {
     Ok(grid)
 }
 
-fn too_many(n_samples: usize) -> String {
-    format!(
+fn check_size(n_samples: usize) -> Result<(), Failed> {
+    if n_samples <= MAX_SAMPLES {
+        return Ok(());
+    }
+    let sentence = format!(
         "the answer would hold {n_samples} samples, limit is {MAX_SAMPLES}; ask for fewer series or a longer step"
-    )
+    );
+    Err(Failed(StatusCode::UNPROCESSABLE_ENTITY, sentence))
 }
 
 /// The samples of the picked series in a stretch of time: curves, and the gauges that are true at present.
@@ -224,17 +223,9 @@ fn predicted(
 ) -> Result<Vec<Series>, Failed> {
     let (engine, now) = (&app.running().engine, app.now());
     let mut all = engine.curves(selector, start, end, now)?;
-    if (start..=end).contains(&now) {
-        let gauges = engine.predictions_of(selector, now).into_iter();
-        all.extend(gauges.map(|gauge| Series {
-            labels: gauge.labels,
-            samples: vec![Sample {
-                at: now,
-                value: gauge.value,
-            }],
-        }));
-        all.sort_by(|a, b| a.labels.cmp(&b.labels));
-    }
+    let is_within = |gauge: &Series| (start..=end).contains(&gauge.samples[0].at);
+    all.extend(engine.gauges(selector, now).into_iter().filter(is_within));
+    all.sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(all)
 }
 
@@ -249,8 +240,8 @@ fn all_labels(app: &App, params: &Params) -> Result<BTreeSet<Labels>, Failed> {
     let mut all = BTreeSet::new();
     for selector in &selectors {
         all.extend(engine.curve_labels(selector, now));
-        let gauges = engine.predictions_of(selector, now);
-        all.extend(gauges.into_iter().map(|gauge| gauge.labels));
+        let gauges = engine.gauges(selector, now).into_iter();
+        all.extend(gauges.map(|gauge| gauge.labels));
     }
     Ok(all)
 }

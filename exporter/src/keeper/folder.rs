@@ -10,22 +10,29 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The name of the folder inside the storage folder.
 const NAME: &str = "models";
 
-/// A file that one program locks while it saves here; the system frees it when the program ends, however it ends.
+/// A file in the storage folder that one program locks while it runs; the system frees it when the program ends,
+/// however it ends.
 const LOCK: &str = "LOCK";
+
+/// Time that another program may need to end, as after a restart.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What a file is called that is not whole yet.
 const UNFINISHED: &str = ".tmp";
 
 /// Where models are saved.
 pub(crate) struct Folder {
+    storage: PathBuf,
     path: PathBuf,
-    /// Taken at the first save, and held for good. One save runs at a time.
+    /// Taken at the start, and held for good.
     lock: Mutex<Option<File>>,
 }
 
@@ -33,6 +40,7 @@ impl Folder {
     /// The folder inside the storage folder; made when there is something to save.
     pub(crate) fn inside(storage: &Path) -> Self {
         Self {
+            storage: storage.to_owned(),
             path: storage.join(NAME),
             lock: Mutex::default(),
         }
@@ -66,44 +74,51 @@ impl Folder {
         if rules.is_empty() && !self.path.exists() {
             return Ok(0);
         }
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock.is_none() {
-            *lock = Some(self.take()?);
+        make(&self.path).with_context(|| format!("opening the folder {}", self.path.display()))?;
+        let (mut n_bytes, mut failures) = (0, vec![]);
+        for rule in rules {
+            match self.save_one(rule, cancelled) {
+                Ok(n) => n_bytes += n,
+                Err(failure) => failures.push(format!("{failure:#}")),
+            }
         }
-        let saved = rules
-            .into_iter()
-            .map(|rule| self.save_one(rule, cancelled))
-            .collect::<Vec<_>>();
-        let n_bytes = saved.into_iter().sum::<anyhow::Result<u64>>()?;
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
         self.sweep(configured)
             .with_context(|| format!("clearing {}", self.path.display()))?;
         Ok(n_bytes)
     }
 
-    /// Makes the folder and keeps other programs from saving here.
-    fn take(&self) -> anyhow::Result<File> {
-        let path = &self.path;
-        let attempt = || format!("opening the folder {}", path.display());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(attempt)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join(LOCK))
-            .with_context(attempt)?;
-        let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
-        ensure!(
-            !is_taken,
-            "another program saves its models in {}",
-            path.display()
-        );
-        // A file system without locks is no reason to forget everything.
-        Ok(lock)
+    /// Keeps other programs away from the storage folder for as long as this one runs. One that is just ending is waited
+    /// for.
+    pub(crate) async fn claim(&self) -> anyhow::Result<()> {
+        let file = self.storage.join(LOCK);
+        let deadline = Instant::now() + ENDING;
+        while !self
+            .try_claim(&file)
+            .with_context(|| format!("opening {}", file.display()))?
+        {
+            ensure!(
+                Instant::now() < deadline,
+                "another program works with this `storage.path`: it holds {}",
+                file.display()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else holds the lock.
+    fn try_claim(&self, file: &Path) -> io::Result<bool> {
+        make(&self.storage)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(file)?;
+        // A file system without locks is no reason not to start.
+        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Ok(false);
+        }
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        Ok(true)
     }
 
     /// Writes beside the file, and puts it in its place once the disk has it.
@@ -141,6 +156,10 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn is_ours(path: &Path) -> io::Result<bool> {

@@ -16,12 +16,17 @@ pub(crate) struct GroupMetrics {
     rules: IntGaugeVec,
 }
 
+/// The value of the label `rule_group`, as Prometheus writes it: names are unique within a file only.
+pub(super) fn key(file: &str, group: &str) -> String {
+    format!("{file};{group}")
+}
+
 /// Upper bounds in seconds of a group's evaluation: from memory alone up to a first start with all history.
 const EVALUATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
 impl GroupMetrics {
     pub(super) fn new(registry: &Registry) -> anyhow::Result<Self> {
-        let group = ["group"];
+        let group = ["rule_group"];
         let counted = |name: &str, help: &str| {
             counters(registry, &format!("rule_group_{name}"), help, &group)
         };
@@ -67,7 +72,8 @@ impl GroupMetrics {
 
     /// Takes one evaluation.
     pub(crate) fn note(&self, report: &GroupReport) {
-        let labels = [report.group.as_str()];
+        let key = key(&report.file, &report.group);
+        let labels = [key.as_str()];
         let seconds = report.duration.as_secs_f64();
         let outcomes = report
             .rules
@@ -93,8 +99,8 @@ impl GroupMetrics {
     }
 
     /// What was never written is an error to remove, and as good as gone.
-    pub(super) fn forget(&self, group: &str) {
-        let labels = [group];
+    pub(super) fn forget(&self, key: &str) {
+        let labels = [key];
         let _ = self.iterations.remove_label_values(&labels);
         let _ = self.missed.remove_label_values(&labels);
         let _ = self.duration.remove_label_values(&labels);

@@ -12,7 +12,7 @@ use forecast::{
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
-use series::Step;
+use series::{PromDuration, Step};
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal as _, Write as _},
@@ -44,7 +44,8 @@ struct Tried {
 struct Breach {
     /// The probability; `None` where the history was too short to check one.
     foreseen: Option<f64>,
-    came: bool,
+    /// `None` where a gap may hide one.
+    came: Option<bool>,
 }
 
 /// A horizon that is reported: its name, and how many steps it has.
@@ -55,6 +56,10 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
     let step = Step::new(request.subject.step.get())?;
     let horizon = step.count(request.horizon.length);
     ensure!(horizon > 0, "the horizon must be longer than 0s");
+    ensure!(
+        request.origins < 2 || step.count(request.stride.get()) > 0,
+        "the stride from one origin to the next must be a step at least"
+    );
     let protocol = Protocol {
         horizon,
         origins: request.origins,
@@ -67,16 +72,37 @@ pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
     let input = input::read(&request.subject.source, step, reach)?;
     let series = &input.series;
     let horizons = horizons(&request.horizon, step);
+    for named in series {
+        if windows(&named.history, protocol).is_empty() {
+            eprintln!(
+                "foreshadow: {} is left out: {}",
+                named.name,
+                unfit(named, protocol)
+            );
+        }
+    }
     let tried = try_all(series, protocol, request, &horizons);
-    ensure!(
-        !tried.is_empty(),
-        "no series is long enough: an origin wants three days behind it and the horizon ahead of it"
-    );
+    ensure!(!tried.is_empty(), "there is no window to try in any series");
     if let Some(file) = &request.forecasts {
         write_forecasts(file, series, &tried, &horizons)?;
     }
     report::print(series, &tried, &horizons, request);
     input.check()
+}
+
+/// Why a series has no window.
+fn unfit(named: &Named, protocol: Protocol) -> String {
+    let (n, step) = (named.history.values().len(), named.history.step().get());
+    let need = 3 * protocol.season + protocol.horizon;
+    let length = |n: usize| PromDuration::new(step * u32::try_from(n).unwrap_or(u32::MAX));
+    if n >= need {
+        let sentence = "its history repeats itself exactly, or is too short";
+        return format!("{sentence} (three days of it must lie before an origin)");
+    }
+    let (long, needed) = (length(n), length(need));
+    format!(
+        "it is {long} long, and three days before an origin and the horizon behind it are {needed}; is the step right?"
+    )
 }
 
 fn horizons(whole: &Written, step: Step) -> Vec<Reported<'_>> {
@@ -174,12 +200,16 @@ fn breaches(
         let foreseen = odds.and_then(|odds| odds.probability(fitted, threshold, SEED));
         Breach {
             foreseen: foreseen.map(series::Probability::get),
-            came: window.came[..*n_steps]
-                .iter()
-                .any(|value| *value > threshold),
+            came: has_breached(&window.came[..*n_steps], threshold),
         }
     };
     lengths.iter().enumerate().map(breach).collect()
+}
+
+fn has_breached(came: &[f64], threshold: f64) -> Option<bool> {
+    let is_seen = came.iter().any(|value| *value > threshold);
+    let is_whole = came.iter().all(|value| !value.is_nan());
+    (is_seen || is_whole).then_some(is_seen)
 }
 
 /// Sample paths are drawn with this seed, so that a backtest gives the same numbers each time.

@@ -23,7 +23,11 @@ const TABLE_ROWS: usize = 12;
 /// Forecasts every series and prints what is foreseen; a series without enough history says so.
 pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
     let step = Step::new(request.subject.step.get())?;
-    let input = input::read(&request.subject.source, step, request.subject.history.get())?;
+    let reach = request.subject.history.get();
+    let mut input = input::read(&request.subject.source, step, reach)?;
+    for named in &mut input.series {
+        named.keep_last(step.count(reach).max(1));
+    }
     let n_steps = step.count(request.horizon.length).max(1);
     let mut n_foreseen = 0;
     for named in &input.series {

@@ -17,6 +17,14 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// Forgets all but the last steps of the history, unless nothing finite would be left.
+    pub(crate) fn keep_last(&mut self, n_steps: usize) {
+        let n = self.history.values().len();
+        if let Some(part) = self.history.part(n.saturating_sub(n_steps)..n) {
+            self.history = part;
+        }
+    }
+
     /// The time of the last sample in a grid cell, which need not stand at the cell's beginning.
     pub(crate) fn stamp(&self, cell: Timestamp) -> Timestamp {
         let end = cell + self.history.step().get();

@@ -47,8 +47,8 @@ pub(crate) enum Refused {
     NotPromQl(String),
     /// PromQL, but more of it than there is here.
     #[error(
-        "{0} is not answered here: this API knows selectors with `offset` and `@`; ask Prometheus for the rest, it reads \
-         these series by remote read"
+        "{0} is not answered here: this API knows selectors with `offset` and `@`; more is for a server that holds these \
+         series, scraped or by remote read"
     )]
     TooMuch(&'static str),
     /// A matcher whose expression is not one.

@@ -189,10 +189,7 @@ fn what_cannot_be_tested_is_said_in_a_sentence() {
     .unwrap();
     fs::write(dir.path().join("bad.csv"), "timestamp,value\nnoon,1\n").unwrap();
     for (args, words) in [
-        (
-            &["backtest", "--csv", "short.csv"][..],
-            "no series is long enough",
-        ),
+        (&["backtest", "--csv", "short.csv"][..], "no window to try"),
         (
             &["backtest", "--csv", "bad.csv"],
             "neither RFC 3339 nor seconds",

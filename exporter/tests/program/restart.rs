@@ -12,6 +12,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
 };
 
@@ -159,14 +160,16 @@ async fn a_program_that_is_killed_goes_on_from_its_last_save() {
     let time = f.metric("foreshadow_state_last_save_success_timestamp_seconds");
     assert!(time.await.unwrap() > first_end as f64);
 
-    // Another program on the same folder does not touch what this one saves.
-    let mut other = Foreshadow::start(dir.path(), &[]).await;
-    other.process.terminate(PATIENCE).await.unwrap();
-    let told = log(&other);
-    assert!(
-        told.contains("another program saves its models in"),
-        "{told}"
-    );
+    // Another program on the same folder is refused.
+    let mut other = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+    other.args(["serve", "--web.listen-address=127.0.0.1:0", "--config.file"]);
+    let other = other
+        .arg(dir.path().join("foreshadow.yml"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&other.stderr);
+    let is_refused = told.contains("another program works with this `storage.path`");
+    assert!(is_refused && other.status.code() == Some(1), "{told}");
 
     f.process.kill().await.unwrap();
     goes_on(dir.path(), &asked, first_end).await;

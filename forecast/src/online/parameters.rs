@@ -108,6 +108,11 @@ impl Coordinate {
         Some(values.map(|value| self.with(of, value)))
     }
 
+    /// Whether its best value hardly depends on the other parameters, so that one look at it is enough.
+    pub(crate) fn stands_alone(self) -> bool {
+        matches!(self, Self::Kept | Self::Shift)
+    }
+
     fn with(self, of: Parameters, value: f32) -> Parameters {
         let mut with = of;
         *match self {

@@ -59,9 +59,11 @@ impl<'a> Search<'a> {
     pub(crate) fn best(&self) -> Parameters {
         let mut best = Parameters::start(self.pace);
         let mut least = self.scores([best])[0];
+        let mut moved = [false; Coordinate::ALL.len()];
         for round in 0..2 {
-            for coordinate in Coordinate::ALL {
-                if !self.has.use_for(coordinate) {
+            for (idx, coordinate) in Coordinate::ALL.into_iter().enumerate() {
+                let is_settled = round > 0 && !moved[idx] && coordinate.stands_alone();
+                if is_settled || !self.has.use_for(coordinate) {
                     continue;
                 }
                 let variants = if round == 0 {
@@ -73,6 +75,7 @@ impl<'a> Search<'a> {
                 for (variant, score) in variants.iter().zip(self.scores(variants)) {
                     if score < least - WORTHWHILE {
                         (best, least) = (*variant, score);
+                        moved[idx] = true;
                     }
                 }
             }

@@ -1,24 +1,54 @@
 //! How the world is reached: actuators ensure a state, and read it back.
 
+mod environment;
+mod exec;
 mod http;
+mod networks;
+mod reading;
 
+pub use exec::ExecDriver;
 pub use http::HttpDriver;
 
 use crate::{Shape, Target};
 use futures::future::BoxFuture;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
+use store::{ActionId, RecordedDelivery};
+
+/// What a call is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// What the configuration says of the thing to reach.
+    pub target: &'a Target,
+    /// The action that it is made for.
+    pub action: ActionId,
+    /// The workload that the action is about.
+    pub workload: &'a str,
+    /// The alerts that call for it; what they say is for people and logs, and names nothing.
+    pub alerts: &'a [RecordedDelivery],
+}
 
 /// Reaches one kind of system. Ensuring the same shape twice is the same as ensuring it once.
 pub trait Actuator: Send + Sync {
     /// Reads what there is.
-    fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Shape, ActuatorError>>;
+    fn observe<'a>(&'a self, occasion: Occasion<'a>)
+    -> BoxFuture<'a, Result<Shape, ActuatorError>>;
 
     /// Makes it so, in one try.
     fn ensure<'a>(
         &'a self,
-        target: &'a Target,
+        occasion: Occasion<'a>,
         shape: Shape,
     ) -> BoxFuture<'a, Result<(), ActuatorError>>;
+
+    /// Tells what [`Actuator::ensure`] would do, and does nothing; none where it cannot tell.
+    fn rehearse<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Option<String>, ActuatorError>> {
+        let _ = (occasion, shape);
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// A call that failed, or of which nobody knows whether it did.
@@ -30,7 +60,7 @@ pub enum ActuatorError {
     /// The call was under way: whether it was carried out must be read back.
     #[error("no answer from the actuator, so what it did is unknown until it is read back")]
     Unknown(#[source] reqwest::Error),
-    /// The deadline of the action came first; the same holds.
+    /// The deadline of the action, or of the program, came first; the same holds.
     #[error("no answer within {0:?}, so what was done is unknown until it is read back")]
     TimedOut(Duration),
     /// An answer other than 2xx.
@@ -49,6 +79,26 @@ pub enum ActuatorError {
     /// The request cannot be made.
     #[error("cannot make the actuator's request")]
     Request(#[from] crate::TemplateError),
+    /// The program cannot be started.
+    #[error("cannot run {}", program.display())]
+    NotRun {
+        /// Which.
+        program: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The program ended, but not with success.
+    #[error("{} ended with {how}: {message}", program.display())]
+    Ended {
+        /// Which.
+        program: PathBuf,
+        /// Its exit code; none when a signal ended it.
+        code: Option<i32>,
+        /// The same in words.
+        how: String,
+        /// The end of what it printed to standard error.
+        message: String,
+    },
 }
 
 /// What to do after a failed call. Decided here, carried out by the supervisor.
@@ -60,17 +110,28 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// Exit codes that say that another try will not help, as `sysexits.h` has them: usage, no permission,
+/// configuration; and those of a shell for what cannot be run or found.
+const HOPELESS: [i32; 5] = [64, 77, 78, 126, 127];
+
 impl ActuatorError {
     /// Whether trying again makes sense.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Unreachable(_) | Self::Unknown(_) | Self::TimedOut(_) => Verdict::Retry(None),
             Self::Refused {
                 status: 408 | 409 | 425 | 429 | 500..=599,
                 retry_after,
                 ..
             } => Verdict::Retry(*retry_after),
-            Self::Refused { .. } | Self::Unreadable(_) | Self::Request(_) => Verdict::GiveUp,
+            Self::Ended {
+                code: Some(code), ..
+            } if HOPELESS.contains(code) => Verdict::GiveUp,
+            Self::Refused { .. } | Self::Unreadable(_) | Self::Request(_) | Self::NotRun { .. } => {
+                Verdict::GiveUp
+            }
+            Self::Unreachable(_) | Self::Unknown(_) | Self::TimedOut(_) | Self::Ended { .. } => {
+                Verdict::Retry(None)
+            }
         }
     }
 }

@@ -1,15 +1,26 @@
 //! The sections `actuators`, `workloads` and `guards` of the configuration, checked to the last problem.
 
 mod actuators;
+mod checks;
+mod exec;
+mod feedback;
 mod guards;
+mod http;
+mod intervals;
+mod rollouts;
 mod scalars;
+mod sizing;
 mod workloads;
 
-pub use actuators::{Actuators, HttpActuator, Method, Observation, read_actuators};
-pub use guards::{Guards, read_guards};
-pub use workloads::{ActuatorUse, Check, Cooldown, Rollout, Workload, read_workloads};
-
-use yaml::Fields;
+pub use actuators::{ActuatorConfig, Actuators, Fields, FleetFields, read_actuators};
+pub use checks::{Check, Comparison, Measured, Pair, Sides, Template};
+pub use exec::{CommandLine, ExecActuator};
+pub use feedback::{Feedback, SilenceOrder};
+pub use guards::{Guards, Proof, read_guards};
+pub use http::{Address, HttpActuator, Method, Observation};
+pub use intervals::TimeInterval;
+pub use rollouts::{Judging, Rollout};
+pub use workloads::{ActuatorUse, Cooldown, Workload, read_workloads};
 
 /// All that the configuration says of actions.
 #[derive(Debug, Clone)]
@@ -25,7 +36,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the three sections out of the configuration's top level; each may be left out. `forecasts` are the
     /// names that workloads may be sized for.
-    pub fn read(fields: &Fields, forecasts: &[&str]) -> Option<Self> {
+    pub fn read(fields: &yaml::Fields, forecasts: &[&str]) -> Option<Self> {
         let actuators = fields
             .optional("actuators", read_actuators)
             .unwrap_or_else(Actuators::none);

@@ -1,16 +1,19 @@
 //! The section `workloads`.
 
 use super::{
-    Actuators,
-    scalars::{count, duration, positive_duration, share, words},
+    Actuators, Feedback, Rollout, SilenceOrder,
+    feedback::{feedback, silence},
+    rollouts::rollout,
+    scalars::{duration, positive_duration, words},
+    sizing::sizing,
 };
 use crate::{
-    Shape, Target,
+    Target,
     machine::{OnTimeout, Pace},
+    rollout::Strategy,
     sizing::Sizing,
 };
-use promql_parser::parser::{Expr, value::ValueType};
-use series::{Labels, Quantile};
+use series::Labels;
 use std::{collections::BTreeSet, time::Duration};
 use store::Mode;
 use yaml::{Fields, Node};
@@ -34,6 +37,10 @@ pub struct Workload {
     pub cooldown: Cooldown,
     /// How an effect is judged.
     pub rollout: Rollout,
+    /// What is measured before and after an action.
+    pub feedback: Feedback,
+    /// Which alerts are held back while an action takes effect.
+    pub silence: Option<SilenceOrder>,
     /// How it is reached.
     pub actuator: ActuatorUse,
 }
@@ -43,25 +50,8 @@ pub struct Workload {
 pub struct Cooldown {
     /// Before it is scaled up again.
     pub up: Duration,
-    /// Before it is scaled down; an alert that foresees a breach never does.
+    /// Before it is scaled down, which only a person can ask for.
     pub down: Duration,
-}
-
-/// All at once, and judged afterwards.
-#[derive(Debug, Clone)]
-pub struct Rollout {
-    /// Each must hold; none at all means that carrying the effect out is success.
-    pub verify: Vec<Check>,
-}
-
-/// A PromQL expression that must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// The expression. It holds when it returns at least one series.
-    pub expr: String,
-    /// Whether a comparison in it has the modifier `bool`, so that a 0 in its answer means false. Without
-    /// the modifier a comparison drops what does not hold, and 0 is a value like any other.
-    pub zero_is_false: bool,
 }
 
 /// How a workload is reached.
@@ -87,18 +77,6 @@ const COOLDOWN_UP: Duration = Duration::from_mins(3);
 
 /// Five times as long: capacity that is gone when the load returns costs more than capacity that idles.
 const COOLDOWN_DOWN: Duration = Duration::from_mins(15);
-
-/// Doubling catches up with any growth in a few actions, and a wild forecast costs at most as much again.
-const STEP_UP: f64 = 1.0;
-
-/// A quarter, so that a wrong step down leaves three quarters to carry the load.
-const STEP_DOWN: f64 = 0.25;
-
-/// Sized so that one time in twenty the demand is higher.
-const QUANTILE: f64 = 0.95;
-
-/// Two scrapes at the usual interval, before an effect can be seen at all.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// Reads the section `workloads`; their actuators and forecasts must be among these.
 pub fn read_workloads(
@@ -139,8 +117,16 @@ fn workload(
     });
     let (up, down) = cooldown.unwrap_or_default();
     let rollout = fields.optional("rollout", rollout);
-    let (wait, verify) = rollout.unwrap_or_else(|| (WAIT, Vec::new()));
+    let rollout = rollout.unwrap_or_else(Rollout::standard);
+    let feedback = fields.optional("feedback", feedback).unwrap_or_default();
+    let silence = fields.optional("silence", silence);
     let actuator = fields.required("actuator", |node| actuator_use(node, actuators));
+    if let (Some(used), Strategy::BlueGreen { .. }) = (&actuator, &rollout.strategy)
+        && actuators.get(&used.name).is_some_and(|a| !a.knows_fleets())
+    {
+        let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`";
+        fields.problem("rollout", problem);
+    }
     Some(Workload {
         name: name?,
         labels: labels?,
@@ -151,13 +137,16 @@ fn workload(
             grace,
             approval_timeout,
             on_timeout,
-            wait,
+            wait: rollout.wait,
+            on_inconclusive: rollout.on_inconclusive,
         },
         cooldown: Cooldown {
             up: up.unwrap_or(COOLDOWN_UP),
             down: down.unwrap_or(COOLDOWN_DOWN),
         },
-        rollout: Rollout { verify },
+        rollout,
+        feedback,
+        silence,
         actuator: actuator?,
     })
 }
@@ -182,40 +171,6 @@ fn demand(node: &Node, forecasts: &[&str]) -> Option<String> {
     Some(name)
 }
 
-fn sizing(fields: &Fields) -> Option<Sizing> {
-    let per_replica = fields.required("per_replica", |node| {
-        let number = node.number()?;
-        if !(number.is_finite() && number > 0.0) {
-            node.problem(format!("must be above 0, got {number}"));
-            return None;
-        }
-        Some(number)
-    });
-    let quantile = fields.optional("quantile", |node| {
-        node.accept(Quantile::new(node.number()?))
-    });
-    let min = fields.required("min", count);
-    let max = fields.required("max", count);
-    if let (Some(min), Some(max)) = (min, max)
-        && min > max
-    {
-        fields.problem("min", format!("min {min} is above max {max}"));
-    }
-    let step_up = fields.optional("step_up", share);
-    let step_down = fields.optional("step_down", share);
-    if step_down.is_some_and(|share| share > 1.0) {
-        fields.problem("step_down", "no more than 100% can be taken away");
-    }
-    Some(Sizing {
-        per_replica: per_replica?,
-        quantile: quantile.unwrap_or(Quantile::new(QUANTILE).expect("0.95 is a level")),
-        min: min?,
-        max: max?,
-        step_up: step_up.unwrap_or(STEP_UP),
-        step_down: step_down.unwrap_or(STEP_DOWN),
-    })
-}
-
 fn approval(fields: &Fields) -> (Duration, OnTimeout) {
     let timeout = fields.optional("timeout", positive_duration);
     let on_timeout = fields.optional("on_timeout", |node| match node.string()?.as_str() {
@@ -232,53 +187,6 @@ fn approval(fields: &Fields) -> (Duration, OnTimeout) {
     )
 }
 
-fn rollout(node: &Node) -> Option<(Duration, Vec<Check>)> {
-    node.map(|fields| {
-        for kind in ["canary", "blue_green"] {
-            fields.optional(kind, |node| -> Option<()> {
-                node.problem("is not available in this version; use direct");
-                None
-            });
-        }
-        fields.optional("direct", |node| {
-            node.map(|fields| {
-                let wait = fields.optional("wait", duration).unwrap_or(WAIT);
-                let verify = fields.optional("verify", |node| node.list(check));
-                Some((wait, verify.unwrap_or_default()))
-            })
-        })
-    })
-}
-
-fn check(node: &Node) -> Option<Check> {
-    let expr = words(node)?;
-    let parsed = node.accept(promql_parser::parser::parse(&expr))?;
-    if matches!(parsed.value_type(), ValueType::Matrix | ValueType::String) {
-        let kind = parsed.value_type();
-        node.problem(format!(
-            "must return an instant vector or a scalar, not a {kind}"
-        ));
-        return None;
-    }
-    let zero_is_false = returns_bool(&parsed);
-    Some(Check {
-        expr,
-        zero_is_false,
-    })
-}
-
-fn returns_bool(expr: &Expr) -> bool {
-    match expr {
-        Expr::Paren(inner) => returns_bool(&inner.expr),
-        Expr::Aggregate(inner) => returns_bool(&inner.expr),
-        Expr::Binary(binary) => {
-            let here = binary.modifier.as_ref().is_some_and(|m| m.return_bool);
-            here || returns_bool(&binary.lhs) || returns_bool(&binary.rhs)
-        }
-        _ => false,
-    }
-}
-
 fn actuator_use(node: &Node, actuators: &Actuators) -> Option<ActuatorUse> {
     node.map(|fields| {
         let name = fields.required("use", words);
@@ -293,27 +201,10 @@ fn actuator_use(node: &Node, actuators: &Actuators) -> Option<ActuatorUse> {
             }
             return None;
         };
-        if let Err(problem) = probe(actuator, &target) {
-            let problem = format!("the body of actuator `{name}` does not work here: {problem}");
+        if let Err(problem) = actuator.probe(&target) {
+            let problem = format!("actuator `{name}` does not work here: {problem}");
             fields.node().problem(problem);
         }
         Some(ActuatorUse { name, target })
     })
-}
-
-/// Renders the body once with one replica and once with two, as no action has yet.
-fn probe(actuator: &super::HttpActuator, target: &Target) -> Result<(), String> {
-    let render = |replicas| {
-        let body = actuator.body.render(target, Shape { replicas });
-        body.map_err(|e| e.to_string())
-    };
-    let (one, two) = (render(1)?, render(2)?);
-    if one == two {
-        return Err("it does not depend on {{ replicas }}".to_owned());
-    }
-    if actuator.sends_json() {
-        serde_json::from_str::<serde_json::Value>(&one)
-            .map_err(|e| format!("rendered, it is not JSON: {e}"))?;
-    }
-    Ok(())
 }

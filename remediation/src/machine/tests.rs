@@ -1,8 +1,9 @@
 //! Laws of the state machine over random histories, and the ways that people care about.
 
 use super::*;
+use crate::Stage;
 use proptest::prelude::*;
-use store::{ActionId, Cause};
+use store::{ActionId, Cause, Mode};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -11,12 +12,17 @@ const PACE: Pace = Pace {
     approval_timeout: Duration::from_mins(1),
     on_timeout: OnTimeout::Reject,
     wait: Duration::from_secs(30),
+    on_inconclusive: OnInconclusive::Keep,
 };
 
 fn plan() -> Plan {
     Plan {
-        target: Shape { replicas: 7 },
-        observed: Shape { replicas: 4 },
+        target: Shape::of(7),
+        observed: Shape::of(4),
+        stages: [5, 7]
+            .map(|replicas| Stage::judged(Shape::of(replicas)))
+            .to_vec(),
+        rehearsal: None,
         demand: 812.0,
         demand_at: 0,
         horizon: "1h".to_owned(),
@@ -37,6 +43,10 @@ fn action(mode: Mode, state: State) -> Action {
         },
         plan: None,
         pre_image: None,
+        stage: 0,
+        stage_at: None,
+        plan_no: 0,
+        effect: None,
         created_at: NOW,
         updated_at: NOW,
         applied_at: None,
@@ -50,6 +60,10 @@ fn apply(action: &mut Action, event: &Event, pace: &Pace, now: Timestamp) -> boo
         return false;
     };
     (action.state, action.deadline, action.reason) = (step.to, step.deadline, step.reason);
+    action.stage = step.stage.unwrap_or(action.stage);
+    if let Event::Planned(plan) | Event::Edited { plan, .. } = event {
+        action.plan = Some(plan.to_json());
+    }
     true
 }
 
@@ -77,15 +91,19 @@ fn the_straight_way_of_an_automatic_action() {
         Mode::Auto,
         &[
             Event::Planned(plan()),
-            Event::Cleared(Shape { replicas: 4 }),
+            Event::Cleared(Shape::of(4)),
             Event::Ensured(by("scaled")),
             Event::Verified(by("good")),
+            Event::Ensured(by("scaled on")),
+            Event::Verified(by("better")),
         ],
         &[
             (State::Grace, &format!("{SCALE}; it begins in 1m30s")),
             (State::Applying, "cleared, with 4 found"),
             (State::Verifying, "scaled"),
-            (State::Succeeded, "good"),
+            (State::Applying, "good; on to stage 2 of 2"),
+            (State::Verifying, "scaled on"),
+            (State::Succeeded, "better"),
         ],
     );
 }
@@ -159,6 +177,83 @@ fn an_effect_that_nobody_can_judge_is_undone() {
     );
 }
 
+#[test]
+fn a_person_decides_where_looks_do_not() {
+    let mut action = action(Mode::Approve, State::Verifying);
+    action.plan = Some(plan().to_json());
+    let doubt = Event::Doubted(by("too few requests"));
+    assert!(apply(&mut action, &doubt, &PACE, NOW));
+    assert_eq!(action.state, State::Paused);
+    assert_eq!(action.deadline, Some(NOW + PACE.approval_timeout));
+    let paused = action.clone();
+    let yes = Event::Approved { actor: by("ada") };
+    assert!(apply(&mut action, &yes, &PACE, NOW));
+    assert_eq!((action.state, action.stage), (State::Applying, 1));
+    let mut other = paused;
+    let no = Event::Rejected {
+        actor: by("ada"),
+        reason: by("it is slow"),
+    };
+    assert!(apply(&mut other, &no, &PACE, NOW));
+    assert_eq!(
+        (other.state, other.reason.as_str()),
+        (State::RollingBack, "it is slow")
+    );
+}
+
+#[test]
+fn what_nobody_decides_goes_the_configured_way() {
+    let check = |mode, on_inconclusive, expect| {
+        let mut action = action(mode, State::Verifying);
+        let pace = Pace {
+            on_inconclusive,
+            ..PACE
+        };
+        assert!(apply(&mut action, &Event::Doubted(by("so so")), &pace, NOW));
+        let end = NOW + PACE.approval_timeout;
+        apply(&mut action, &Event::Elapsed(None), &pace, end);
+        assert_eq!(action.state, expect, "{mode}");
+    };
+    for mode in [Mode::Auto, Mode::Approve] {
+        check(mode, OnInconclusive::Keep, State::Succeeded);
+        check(mode, OnInconclusive::Rollback, State::RollingBack);
+    }
+}
+
+#[test]
+fn what_breaks_off_half_way_goes_back_and_what_never_began_does_not() {
+    let check = |stage, expect| {
+        for event in [Event::Unensurable(by("403")), Event::Elapsed(None)] {
+            let mut action = action(Mode::Auto, State::Applying);
+            action.stage = stage;
+            let end = expires_at(&action).unwrap();
+            assert!(apply(&mut action, &event, &PACE, end));
+            assert_eq!(action.state, expect);
+        }
+    };
+    check(0, State::Failed);
+    check(1, State::RollingBack);
+}
+
+#[test]
+fn an_edited_plan_begins_its_grace_anew() {
+    let edited = Event::Edited {
+        actor: by("ada"),
+        plan: plan(),
+    };
+    for state in [State::AwaitingApproval, State::Grace] {
+        let mut action = action(Mode::Approve, state);
+        assert!(apply(&mut action, &edited, &PACE, NOW));
+        assert_eq!(action.state, State::Grace);
+        assert_eq!(
+            action.reason,
+            "overridden by ada: scale 4 → 7; it begins in 1m30s"
+        );
+    }
+    let mut late = action(Mode::Approve, State::Applying);
+    assert!(!apply(&mut late, &edited, &PACE, NOW));
+}
+
 fn events() -> impl Strategy<Value = Event> {
     let text = || Just("because".to_owned());
     prop_oneof![
@@ -171,11 +266,16 @@ fn events() -> impl Strategy<Value = Event> {
             reason: actor.clone(),
             actor
         }),
-        Just(Event::Cleared(Shape { replicas: 4 })),
+        Just(Event::Cleared(Shape::of(4))),
         text().prop_map(Event::Ensured),
         text().prop_map(Event::Unensurable),
         text().prop_map(Event::Verified),
         text().prop_map(Event::Unverified),
+        text().prop_map(Event::Doubted),
+        text().prop_map(|actor| Event::Edited {
+            actor,
+            plan: plan()
+        }),
         text().prop_map(|actor| Event::RollbackAsked { actor }),
         text().prop_map(Event::Restored),
         text().prop_map(Event::Unrestorable),
@@ -191,9 +291,10 @@ fn histories() -> impl Strategy<Value = (Mode, OnTimeout, Vec<(u64, Event)>)> {
     (modes, timeouts, events)
 }
 
-/// The order in which states come; a transition always goes up.
-fn rank(state: State) -> usize {
-    State::ALL.iter().position(|s| *s == state).unwrap()
+/// The order in which stages and states come; a transition always goes up.
+fn rank(action: &Action) -> (u32, usize) {
+    let state = State::ALL.iter().position(|s| *s == action.state);
+    (action.stage, state.unwrap())
 }
 
 proptest! {
@@ -205,7 +306,8 @@ proptest! {
             now = now + Duration::from_secs(seconds);
             apply(&mut action, &event, &pace, now);
         }
-        for _ in 0..State::ALL.len() {
+        // Once for each state, and again for those of the second stage.
+        for _ in 0..2 * State::ALL.len() {
             now = now + Duration::from_hours(1);
             apply(&mut action, &Event::Elapsed(None), &pace, now);
         }
@@ -213,15 +315,16 @@ proptest! {
     }
 
     #[test]
-    fn no_state_is_entered_twice_and_ends_are_final((mode, _, history) in histories()) {
+    fn no_state_is_entered_twice_at_a_stage_and_ends_are_final((mode, _, history) in histories()) {
         let (mut action, mut now) = (action(mode, State::Proposed), NOW);
         for (seconds, event) in history {
             now = now + Duration::from_secs(seconds);
-            let before = action.state;
+            let (before, rank_before) = (action.state, rank(&action));
             if !apply(&mut action, &event, &PACE, now) {
                 continue;
             }
-            prop_assert!(rank(action.state) > rank(before), "{before} → {}", action.state);
+            let is_edited = matches!(event, Event::Edited { .. }) && before == State::Grace;
+            prop_assert!(rank(&action) > rank_before || is_edited, "{before} → {}", action.state);
             let is_asked_for = matches!(event, Event::RollbackAsked { .. });
             let may_reopen = before == State::Succeeded && is_asked_for;
             prop_assert!(before.is_open() || may_reopen, "{before} → {}", action.state);

@@ -16,7 +16,7 @@ async fn an_automatic_action_goes_straight_and_acts_once() {
     world.ticks(90..=119).await;
     world.assert_state(State::Verifying, "scaled 4 → 7").await;
     world.ticks(120..=125).await;
-    let why = "verified: service:latency:p99 < 0.5 holds";
+    let why = "verified in one look: service:latency:p99 < 0.5";
     world.assert_state(State::Succeeded, why).await;
 
     assert_eq!(world.fleet().puts, [r#"{"replicas": 7, "tier": "a\"b"}"#]);
@@ -102,7 +102,7 @@ async fn a_person_approves_and_the_grace_period_begins() {
     let id = world.action().await.id;
     world
         .remediation
-        .approve(id, "ada", after(10))
+        .approve(id, "ada", None, after(10))
         .await
         .unwrap();
     world.ticks(10..=99).await;
@@ -110,7 +110,7 @@ async fn a_person_approves_and_the_grace_period_begins() {
     world.ticks(100..=131).await;
     world.assert_state(State::Succeeded, "").await;
     assert_eq!(world.n_puts(), 1);
-    let late = world.remediation.approve(id, "bob", after(132)).await;
+    let late = world.remediation.approve(id, "bob", None, after(132)).await;
     assert_eq!(
         late.unwrap_err().to_string(),
         format!("action {id} is succeeded, so it cannot be approved")
@@ -271,7 +271,7 @@ async fn an_action_whose_workload_is_gone_from_the_configuration_ends() {
     let document = yaml::Document::parse("foreshadow.yml", text).unwrap();
     let read = |fields: &yaml::Fields| remediation::config::Settings::read(fields, &[]);
     let empty = document.check(|node| node.map(read));
-    world.remediation.reload(empty.unwrap());
+    world.remediation.reload(empty.unwrap()).unwrap();
     world.tick(1).await;
     world
         .assert_state(State::Rejected, "no longer configured")

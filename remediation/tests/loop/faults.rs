@@ -66,8 +66,8 @@ async fn a_crash_between_effect_and_journal_does_not_repeat_the_effect() {
 #[tokio::test]
 async fn a_crash_on_the_way_back_does_not_repeat_it_either() {
     let mut world = about_to_act().await;
-    world.witness(Ok(vec![]));
     world.ticks(90..=119).await;
+    world.witness(Ok(vec![]));
     world.fleet().on_put.push_back(Answer::DoneButSilent);
     crash_when(&world, 120, async || world.n_puts() == 2).await;
     assert_eq!(world.action().await.state, State::RollingBack);
@@ -247,8 +247,9 @@ async fn a_reload_that_forbids_the_effect_is_obeyed_by_actions_that_wait() {
 #[tokio::test]
 async fn an_effect_that_does_harm_is_rolled_back() {
     let world = about_to_act().await;
+    world.tick(90).await;
     world.witness(Ok(vec![]));
-    world.ticks(90..=125).await;
+    world.ticks(91..=125).await;
     world
         .assert_state(State::RolledBack, "scaled back 7 → 4")
         .await;
@@ -258,15 +259,16 @@ async fn an_effect_that_does_harm_is_rolled_back() {
         .find(|l| l.to == State::RollingBack)
         .unwrap()
         .reason;
-    assert_eq!(why, "does not hold: service:latency:p99 < 0.5");
+    let expect = "1 of 1 looks failed: service:latency:p99 < 0.5 does not hold";
+    assert_eq!(why, expect);
     assert_eq!((world.n_puts(), world.fleet().replicas), (2, 4));
 }
 
 #[tokio::test]
 async fn what_somebody_else_wrote_is_not_rolled_back() {
     let world = about_to_act().await;
-    world.witness(Ok(vec![]));
     world.ticks(90..=119).await;
+    world.witness(Ok(vec![]));
     world.fleet().replicas = 9;
     world.ticks(120..=125).await;
     world
@@ -281,10 +283,11 @@ async fn what_somebody_else_wrote_is_not_rolled_back() {
 #[tokio::test]
 async fn evidence_that_stays_away_means_the_way_back() {
     let world = about_to_act().await;
+    world.tick(90).await;
     world.witness(Err("connection refused".to_owned()));
-    world.ticks(90..=300).await;
-    world.assert_state(State::Verifying, "").await;
-    world.ticks(301..=430).await;
+    world.ticks(91..=159).await;
+    world.assert_state(State::Verifying, "look 4").await;
+    world.ticks(160..=165).await;
     world.assert_state(State::RolledBack, "").await;
     let history = world.history().await;
     let why = &history
@@ -293,7 +296,7 @@ async fn evidence_that_stays_away_means_the_way_back() {
         .unwrap()
         .reason;
     assert!(
-        why.contains("could not be judged in time: cannot evaluate"),
+        why.contains("could not be judged: 5 of 5 looks error: cannot evaluate"),
         "{why}"
     );
 }

@@ -7,4 +7,6 @@
 
 mod actions;
 mod faults;
+mod guards;
+mod rollouts;
 mod world;

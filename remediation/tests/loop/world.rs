@@ -10,8 +10,11 @@ use axum::{
     routing::get,
 };
 use futures::future::BoxFuture;
-use remediation::{Evidence, Foreseen, Foresight, Receipt, Remediation, Report, config::Settings};
-use series::{Horizon, Labels, Quantile, Timestamp};
+use remediation::{
+    Alerting, Evidence, Foreseen, Foresight, Ports, Question, Receipt, Remediation, Report,
+    Silence, Standing, Warning, config::Settings,
+};
+use series::{Horizon, Labels, Timestamp};
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
@@ -44,6 +47,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     pub(crate) replicas: u32,
+    /// Which of two fleets serves and how many the other has, where there are two.
+    pub(crate) fleets: Option<(String, u32)>,
     /// The answers to come, in order; afterwards all is well.
     pub(crate) on_get: VecDeque<Answer>,
     pub(crate) on_put: VecDeque<Answer>,
@@ -71,6 +76,10 @@ async fn write(Shared(fleet): Shared<SharedFleet>, headers: HeaderMap, body: Byt
         if !matches!(answer, Answer::Status(_) | Answer::Hang) {
             let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
             fleet.replicas = json["replicas"].as_u64().unwrap().try_into().unwrap();
+            if let Some(active) = json["active"].as_str() {
+                let idle = json["idle"].as_u64().unwrap().try_into().unwrap();
+                fleet.fleets = Some((active.to_owned(), idle));
+            }
         }
         fleet.puts.push(String::from_utf8(body.to_vec()).unwrap());
         fleet.headers = headers;
@@ -82,8 +91,11 @@ async fn write(Shared(fleet): Shared<SharedFleet>, headers: HeaderMap, body: Byt
 async fn reply(fleet: &SharedFleet, answer: Answer) -> Response {
     match answer {
         Answer::Ok => {
-            let replicas = fleet.lock().unwrap().replicas;
-            format!("{{\"replicas\": {replicas}}}").into_response()
+            let fleet = fleet.lock().unwrap();
+            let (active, idle) = fleet.fleets.clone().unwrap_or_default();
+            let replicas = fleet.replicas;
+            let body = serde_json::json!({"replicas": replicas, "active": active, "idle": idle});
+            body.to_string().into_response()
         }
         Answer::Status(code) => {
             let status = StatusCode::from_u16(code).unwrap();
@@ -106,14 +118,21 @@ async fn serve(fleet: SharedFleet) -> String {
 
 /// A forecast that says what the test wants.
 #[derive(Debug, Default)]
-struct Oracle(Mutex<Option<f64>>);
+pub(crate) struct Oracle {
+    demand: Mutex<Option<f64>>,
+    standing: Mutex<Option<Standing>>,
+    /// How far ahead was asked for last.
+    pub(crate) within: Mutex<Duration>,
+}
 
 impl Foresight for Oracle {
-    fn demand(&self, name: &str, labels: &Labels, _: Quantile, now: Timestamp) -> Option<Foreseen> {
-        assert_eq!(name, "service:requests:rate5m");
+    fn demand(&self, question: Question<'_>, now: Timestamp) -> Option<Foreseen> {
+        let labels = question.labels;
+        assert_eq!(question.forecast, "service:requests:rate5m");
         assert_eq!(labels.len(), 1, "{labels}");
         assert!(["checkout", "search"].contains(&labels.get("service")));
-        let value = (*self.0.lock().unwrap())?;
+        *self.within.lock().unwrap() = question.within;
+        let value = (*self.demand.lock().unwrap())?;
         let horizon = Duration::from_hours(1);
         Some(Foreseen {
             value,
@@ -122,21 +141,67 @@ impl Foresight for Oracle {
             current: Some(400.0),
         })
     }
+
+    fn standing(&self, _: Question<'_>, _: Timestamp) -> Option<Standing> {
+        *self.standing.lock().unwrap()
+    }
 }
+
+pub(crate) type Answered = Result<Vec<f64>, String>;
 
 /// A Prometheus that answers every query with what the test wants.
 #[derive(Debug)]
-struct Witness(Mutex<Result<Vec<f64>, String>>);
+struct Witness {
+    answer: Mutex<Answered>,
+    /// Answers to queries with these words in them, the first that fits.
+    special: Mutex<Vec<(String, Answered)>>,
+    asked: Mutex<Vec<String>>,
+}
 
 impl Evidence for Witness {
     fn query<'a>(
         &'a self,
-        _: &'a str,
+        expr: &'a str,
         _: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<(Labels, f64)>, String>> {
-        let answer = self.0.lock().unwrap().clone();
+        self.asked.lock().unwrap().push(expr.to_owned());
+        let special = self.special.lock().unwrap();
+        let fitting = special.iter().find(|(words, _)| expr.contains(words));
+        let answer = match fitting {
+            Some((_, answer)) => answer.clone(),
+            None => self.answer.lock().unwrap().clone(),
+        };
         let labelled = |values: Vec<f64>| values.into_iter().map(|v| (Labels::default(), v));
         Box::pin(async move { answer.map(|values| labelled(values).collect()) })
+    }
+}
+
+/// An Alertmanager that notes what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Herald {
+    pub(crate) silenced: Mutex<Option<Result<String, String>>>,
+    pub(crate) silences: Mutex<Vec<Silence>>,
+    pub(crate) warnings: Mutex<Vec<Warning>>,
+}
+
+impl Alerting for Herald {
+    fn silenced<'a>(
+        &'a self,
+        fingerprints: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        assert!(!fingerprints.is_empty());
+        let answer = self.silenced.lock().unwrap().clone();
+        Box::pin(async move { answer.transpose() })
+    }
+
+    fn silence<'a>(&'a self, silence: &'a Silence) -> BoxFuture<'a, Result<(), String>> {
+        self.silences.lock().unwrap().push(silence.clone());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn warn<'a>(&'a self, warning: &'a Warning) -> BoxFuture<'a, Result<(), String>> {
+        self.warnings.lock().unwrap().push(warning.clone());
+        Box::pin(async { Err("nobody is listening".to_owned()) })
     }
 }
 
@@ -144,12 +209,36 @@ pub(crate) struct World {
     pub(crate) fleet: SharedFleet,
     pub(crate) remediation: Arc<Remediation>,
     pub(crate) kill_switch: PathBuf,
+    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) herald: Arc<Herald>,
     settings: Settings,
-    oracle: Arc<Oracle>,
     witness: Arc<Witness>,
     journal: PathBuf,
     _folder: tempfile::TempDir,
 }
+
+/// What differs from test to test.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    pub(crate) mode: &'a str,
+    pub(crate) rollout: &'a str,
+    /// Further keys of the workload, each line with two spaces before it.
+    pub(crate) more: &'a str,
+    pub(crate) guards: &'a str,
+    /// Further keys of `observe`.
+    pub(crate) observe: &'a str,
+    pub(crate) body: &'a str,
+}
+
+/// One look after half a minute; several looks have tests of their own.
+pub(crate) const SETUP: Setup<'static> = Setup {
+    mode: "mode: auto",
+    rollout: "{direct: {wait: 30s, count: 1, verify: ['service:latency:p99 < 0.5']}}",
+    more: "",
+    guards: "",
+    observe: "",
+    body: r#"{"replicas": {{ replicas }}, "tier": "{{ target.tier }}"}"#,
+};
 
 /// Four replicas, 812 requests a second foreseen at 120 each: seven are needed.
 const WORKLOAD: &str = "
@@ -159,24 +248,34 @@ const WORKLOAD: &str = "
   sizing: {per_replica: 120, min: 3, max: 40}
   grace: 90s
   cooldown: {up: 3m}
-  rollout: {direct: {wait: 30s, verify: ['service:latency:p99 < 0.5']}}
   actuator: {use: fleet, target: {tier: 'a\"b'}}
 ";
 
 /// Two workloads on one fleet: the checkout and the search.
-fn settings(url: &str, mode: &str, guards: &str) -> Settings {
+fn settings(url: &str, setup: Setup<'_>, guards: &str) -> Settings {
     let search = WORKLOAD.replace("checkout", "search");
+    let Setup {
+        mode,
+        rollout,
+        more,
+        observe,
+        body,
+        ..
+    } = setup;
     let text = format!(
         "actuators:
   fleet:
     http:
       url: {url}
-      body: '{{\"replicas\": {{{{ replicas }}}}, \"tier\": \"{{{{ target.tier }}}}\"}}'
+      body: '{body}'
       headers: {{authorization: Bearer token}}
       timeout: 300ms
+      observe: {{{observe}}}
 workloads:
-- {mode}{WORKLOAD}
-- {mode}{search}
+- {mode}{WORKLOAD}  rollout: {rollout}
+{more}
+- {mode}{search}  rollout: {rollout}
+{more}
 guards: {guards}
 "
     );
@@ -188,6 +287,10 @@ guards: {guards}
 
 impl World {
     pub(crate) async fn new(mode: &str) -> Self {
+        Self::of(Setup { mode, ..SETUP }).await
+    }
+
+    pub(crate) async fn of(setup: Setup<'_>) -> Self {
         // Whichever test comes first installs it; to the others it is an error without meaning.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -196,36 +299,49 @@ impl World {
         let url = serve(Arc::clone(&fleet)).await;
         let kill_switch = folder.path().join("STOP");
         let guards = format!(
-            "{{max_concurrent: 1, max_actions_per_hour: 3, kill_switch_file: '{}'}}",
-            kill_switch.display()
+            "{{max_concurrent: 1, max_actions_per_hour: 3, kill_switch_file: '{}'{}}}",
+            kill_switch.display(),
+            setup.guards,
         );
-        let settings = settings(&url, mode, &guards);
-        let oracle = Arc::new(Oracle(Mutex::new(Some(812.0))));
-        let witness = Arc::new(Witness(Mutex::new(Ok(vec![0.3]))));
+        let settings = settings(&url, setup, &guards);
+        let oracle = Arc::new(Oracle::default());
+        *oracle.demand.lock().unwrap() = Some(812.0);
+        let witness = Arc::new(Witness {
+            answer: Mutex::new(Ok(vec![0.3])),
+            special: Mutex::default(),
+            asked: Mutex::default(),
+        });
+        let herald = Arc::new(Herald::default());
+        let ports = Ports::new(oracle.clone(), witness.clone()).with_alerting(herald.clone());
         let journal = folder.path().join("journal.db");
-        let remediation = start(&journal, &settings, &oracle, &witness).await;
+        let remediation = start(&journal, &settings, &ports).await;
         Self {
             fleet,
             remediation,
             kill_switch,
-            settings,
             oracle,
+            herald,
+            settings,
             witness,
             journal,
             _folder: folder,
         }
     }
 
+    fn ports(&self) -> Ports {
+        let ports = Ports::new(self.oracle.clone(), self.witness.clone());
+        ports.with_alerting(self.herald.clone())
+    }
+
     /// Throws the running program away, as a crash does, and starts another on the same file.
     pub(crate) async fn restart(&mut self) {
-        let next = start(&self.journal, &self.settings, &self.oracle, &self.witness).await;
-        self.remediation = next;
+        self.remediation = start(&self.journal, &self.settings, &self.ports()).await;
     }
 
     /// Puts a changed configuration in place.
     pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.settings);
-        self.remediation.reload(self.settings.clone());
+        self.remediation.reload(self.settings.clone()).unwrap();
     }
 
     pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {
@@ -238,11 +354,32 @@ impl World {
     }
 
     pub(crate) fn foresee(&self, demand: Option<f64>) {
-        *self.oracle.0.lock().unwrap() = demand;
+        *self.oracle.demand.lock().unwrap() = demand;
     }
 
-    pub(crate) fn witness(&self, answer: Result<Vec<f64>, String>) {
-        *self.witness.0.lock().unwrap() = answer;
+    pub(crate) fn standing(&self, standing: Standing) {
+        *self.oracle.standing.lock().unwrap() = Some(standing);
+    }
+
+    /// What Prometheus answers to all that is not special.
+    pub(crate) fn witness(&self, answer: Answered) {
+        *self.witness.answer.lock().unwrap() = answer;
+    }
+
+    /// What Prometheus answers to queries with these words in them.
+    pub(crate) fn answer(&self, words: &str, answer: Answered) {
+        let mut special = self.witness.special.lock().unwrap();
+        special.insert(0, (words.to_owned(), answer));
+    }
+
+    /// The queries so far that have these words in them.
+    pub(crate) fn asked(&self, words: &str) -> Vec<String> {
+        let asked = self.witness.asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|expr| expr.contains(words))
+            .cloned()
+            .collect()
     }
 
     pub(crate) async fn deliver(&self, alerts: &[String], seconds: u64) -> Receipt {
@@ -300,15 +437,9 @@ impl World {
     }
 }
 
-async fn start(
-    journal: &Path,
-    settings: &Settings,
-    oracle: &Arc<Oracle>,
-    witness: &Arc<Witness>,
-) -> Arc<Remediation> {
+async fn start(journal: &Path, settings: &Settings, ports: &Ports) -> Arc<Remediation> {
     let journal = Journal::open(journal).await.unwrap();
-    let (oracle, witness) = (Arc::clone(oracle), Arc::clone(witness));
-    Arc::new(Remediation::new(journal, settings.clone(), oracle, witness).unwrap())
+    Arc::new(Remediation::new(journal, settings.clone(), ports.clone()).unwrap())
 }
 
 /// An alert about the checkout, as Alertmanager writes it; `labels` are added to its own.

@@ -286,6 +286,70 @@ mod tests {
         assert_eq!(window(5, 15), (10, 15));
     }
 
+    fn asked(query: messages::Query) -> Query {
+        let mut read = decode_request(&body(&asking(query)), &Limits::default()).unwrap();
+        read.queries.remove(0)
+    }
+
+    #[test]
+    fn a_thousand_years_and_the_ends_of_time_are_taken_as_asked() {
+        let thousand_years = 1_000 * 365 * 24 * 3_600 * 1_000;
+        for (start, end) in [
+            (0, thousand_years),
+            (-thousand_years, -1),
+            (i64::MIN, i64::MAX),
+        ] {
+            let query = asked(messages::Query {
+                start_timestamp_ms: start,
+                end_timestamp_ms: end,
+                ..messages::Query::default()
+            });
+            let range = [start, end].map(Timestamp::from_millis);
+            assert_eq!(query.window(), range.into());
+        }
+    }
+
+    #[test]
+    fn negative_lengths_in_hints_are_none() {
+        let query = asked(messages::Query {
+            hints: Some(ReadHints {
+                step_ms: -1,
+                range_ms: i64::MIN,
+                ..ReadHints::default()
+            }),
+            ..messages::Query::default()
+        });
+        let hints = query.hints().unwrap();
+        assert_eq!((hints.step, hints.range), (Duration::ZERO, Duration::ZERO));
+    }
+
+    #[test]
+    fn an_expression_that_takes_others_exponential_time_is_answered_at_once() {
+        let read = decode_request(&body(&matching(2, "(x+x+)+y")), &Limits::default()).unwrap();
+        let labels = |value: String| series::Labels::new([("job", value)]).unwrap();
+        let selector = read.queries[0].selector();
+        assert!(!selector.matches(&labels("x".repeat(10_000))));
+        assert!(selector.matches(&labels("x".repeat(10_000) + "y")));
+    }
+
+    #[test]
+    fn a_message_that_is_torn_or_of_the_wrong_shape_is_refused() {
+        let sentence = |message: &[u8]| {
+            let body = block::pack(message).unwrap();
+            let error = decode_request(&body, &Limits::default()).unwrap_err();
+            assert_eq!(error.status(), 400);
+            error.to_string()
+        };
+        let whole = matching(0, "api").encode_to_vec();
+        let torn =
+            "body is not a protobuf ReadRequest: a field is cut off or of no known wire type";
+        assert_eq!(sentence(&whole[..whole.len() - 1]), torn);
+        // Queries as a number, and a label name that is not UTF-8.
+        assert!(sentence(&[0x08, 1]).starts_with("body is not a protobuf ReadRequest: "));
+        let name = [0x0a, 5, 0x1a, 3, 0x12, 1, 0xff];
+        assert!(sentence(&name).starts_with("body is not a protobuf ReadRequest: "));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>) {

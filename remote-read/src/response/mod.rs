@@ -1,17 +1,28 @@
 //! What is answered: one result for each query, as one block of samples or as a stream of frames.
 
+mod frame_reader;
 mod frames;
 #[cfg(test)]
 mod recorded;
 mod samples;
 
-pub use frames::{CHUNKS_CONTENT_TYPE, decode_frames, encode_frames};
-pub use samples::{SAMPLES_CONTENT_ENCODING, SAMPLES_CONTENT_TYPE, decode_samples, encode_samples};
+pub use frame_reader::{FrameReader, decode_frames};
+pub use frames::{CHUNKS_CONTENT_TYPE, encode_frames, stream_frames};
+pub use samples::{
+    PlanError, SAMPLES_CONTENT_ENCODING, SAMPLES_CONTENT_TYPE, decode_samples, encode_samples,
+    planned_len, stream_planned_samples, stream_samples,
+};
 
-use crate::{BodyError, frame::FrameError, messages, xor::XorError};
-use series::{Labels, LabelsError, Sample, Series};
+use crate::{
+    BodyError,
+    frame::FrameError,
+    timeseries::{SeriesFault, is_ascending},
+    xor::XorError,
+};
+use series::{Labels, LabelsError, Series};
+use std::collections::HashSet;
 
-/// Why an answer is refused by a client, or cannot be written by the server.
+/// Why an answer is refused by a client.
 #[derive(Debug, thiserror::Error)]
 pub enum ResponseError {
     /// The body, or the data of one frame, as a whole.
@@ -34,7 +45,7 @@ pub enum ResponseError {
         /// The series.
         labels: Labels,
         /// The number sent.
-        encoding: i32,
+        encoding: i64,
     },
     /// Labels that cannot be.
     #[error(transparent)]
@@ -42,6 +53,9 @@ pub enum ResponseError {
     /// Times that stand still or run backwards.
     #[error("samples of series {0} are not in ascending order of time")]
     Order(Labels),
+    /// Which of the two is meant, nobody could say.
+    #[error("series {0} comes twice in one result")]
+    Twins(Labels),
     /// Prometheus panics on such a frame; nobody should send one.
     #[error("frame holds no series")]
     NoSeries,
@@ -64,39 +78,37 @@ pub enum ResponseError {
 }
 
 /// Sorts series by their labels, as Prometheus merges them, and the samples of each by time. Readers take no
-/// notice of disorder and lose samples to it, so this is not left to trust. Of two samples of one time the
-/// first is kept.
+/// notice of disorder and lose samples to it, so this is not left to trust.
 fn put_in_order(result: &mut [Series]) {
     result.sort_by(|one, other| one.labels.cmp(&other.labels));
     for series in result {
-        if !is_ascending(&series.samples) {
-            series.samples.sort_by_key(|sample| sample.at);
-            series.samples.dedup_by_key(|sample| sample.at);
+        put_samples_in_order(series);
+    }
+}
+
+/// Of two samples of one time the first is kept.
+fn put_samples_in_order(series: &mut Series) {
+    if !is_ascending(&series.samples) {
+        series.samples.sort_by_key(|sample| sample.at);
+        series.samples.dedup_by_key(|sample| sample.at);
+    }
+}
+
+impl From<SeriesFault> for ResponseError {
+    fn from(fault: SeriesFault) -> Self {
+        match fault {
+            SeriesFault::Body(error) => error.into(),
+            SeriesFault::Labels(error) => error.into(),
+            SeriesFault::Order(labels) => Self::Order(labels),
         }
     }
 }
 
-fn is_ascending(samples: &[Sample]) -> bool {
-    samples.is_sorted_by(|one, next| one.at < next.at)
-}
-
-fn write_labels(labels: &Labels) -> Vec<messages::Label> {
-    let label = |(name, value): (&str, &str)| messages::Label {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    };
-    labels.iter().map(label).collect()
-}
-
-fn read_labels(labels: Vec<messages::Label>) -> Result<Labels, LabelsError> {
-    Labels::new(labels.into_iter().map(|label| (label.name, label.value)))
-}
-
-/// Series whose samples are in order, or none.
-fn check_order(labels: Labels, samples: Vec<Sample>) -> Result<Series, ResponseError> {
-    if is_ascending(&samples) {
-        Ok(Series { labels, samples })
-    } else {
-        Err(ResponseError::Order(labels))
+fn refuse_twins(result: &[Series]) -> Result<(), ResponseError> {
+    let mut seen = HashSet::with_capacity(result.len());
+    let twin = result.iter().find(|series| !seen.insert(&series.labels));
+    match twin {
+        Some(series) => Err(ResponseError::Twins(series.labels.clone())),
+        None => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! What a real server answered, read and written again.
 
 use crate::{
-    Limits, decode_frames, decode_samples, frame, messages::ChunkedReadResponse,
+    Limits, decode_frames, decode_samples, frame, messages::answers::ChunkedReadResponse,
     strategy::all_bits_of, wire, xor,
 };
 use series::{Sample, Series, Timestamp};

@@ -2,20 +2,20 @@
 
 use crate::uvarint;
 
-/// Collects bits into bytes; the last byte is filled up with zeros.
-pub(super) struct BitWriter {
-    bytes: Vec<u8>,
+/// Adds bits to the end of bytes; the last byte is filled up with zeros.
+pub(super) struct BitWriter<'a> {
+    bytes: &'a mut Vec<u8>,
     /// What does not fill eight bytes yet, aligned to the left.
     word: u64,
     /// Free bits at the right of the word, never zero.
     n_free: u32,
 }
 
-impl BitWriter {
-    /// Starts with room for so many bytes.
-    pub(super) fn with_capacity(n_bytes: usize) -> Self {
+impl<'a> BitWriter<'a> {
+    /// Starts after what is there.
+    pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
         Self {
-            bytes: Vec::with_capacity(n_bytes),
+            bytes,
             word: 0,
             n_free: u64::BITS,
         }
@@ -41,12 +41,11 @@ impl BitWriter {
         uvarint::write(value, |byte| self.put(byte.into(), 8));
     }
 
-    /// The bytes written, the last one filled up.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// Writes what is left, the last byte filled up.
+    pub(super) fn finish(self) {
         let n_bytes = (u64::BITS - self.n_free).div_ceil(8) as usize;
         self.bytes
             .extend_from_slice(&self.word.to_be_bytes()[..n_bytes]);
-        self.bytes
     }
 }
 
@@ -120,11 +119,13 @@ mod tests {
 
     #[test]
     fn bits_are_laid_out_most_significant_first() {
-        let mut writer = BitWriter::with_capacity(0);
+        let mut bytes = vec![9];
+        let mut writer = BitWriter::new(&mut bytes);
         writer.put(0b1, 1);
         writer.put(0b0110, 4);
         writer.put(0xffff, 5);
-        assert_eq!(writer.finish(), [0b1011_0111, 0b1100_0000]);
+        writer.finish();
+        assert_eq!(bytes, [9, 0b1011_0111, 0b1100_0000]);
     }
 
     #[test]
@@ -142,11 +143,12 @@ mod tests {
                 .iter()
                 .map(|(value, n_bits)| (*value, u32::try_from(n_bits.index(65)).unwrap()))
                 .collect();
-            let mut writer = BitWriter::with_capacity(8);
+            let mut bytes = Vec::new();
+            let mut writer = BitWriter::new(&mut bytes);
             for (value, n_bits) in &parts {
                 writer.put(*value, *n_bits);
             }
-            let bytes = writer.finish();
+            writer.finish();
             let n_bits: u32 = parts.iter().map(|(_, n_bits)| n_bits).sum();
             prop_assert_eq!(bytes.len(), n_bits.div_ceil(8) as usize);
             let mut reader = BitReader::new(&bytes);

@@ -9,8 +9,15 @@ use series::Sample;
 /// # Panics
 /// With more than 65,535 samples, whose number a chunk cannot hold; Prometheus puts 120 into one.
 pub fn encode(samples: &[Sample]) -> Vec<u8> {
+    let mut chunk = Vec::with_capacity(16 + 4 * samples.len());
+    encode_onto(&mut chunk, samples);
+    chunk
+}
+
+/// Packs samples at the end of what is there.
+pub(crate) fn encode_onto(out: &mut Vec<u8>, samples: &[Sample]) {
     let count = u16::try_from(samples.len()).expect("a chunk holds at most 65535 samples");
-    let mut bits = BitWriter::with_capacity(16 + 4 * samples.len());
+    let mut bits = BitWriter::new(out);
     bits.put(count.into(), 16);
     let Some((first, rest)) = samples.split_first() else {
         return bits.finish();
@@ -24,11 +31,13 @@ pub fn encode(samples: &[Sample]) -> Vec<u8> {
         value: first.value.to_bits(),
         window: None,
     };
-    for (idx, sample) in rest.iter().enumerate() {
-        encoder.put_time(sample.at.as_millis(), idx == 0);
-        encoder.put_value(sample.value.to_bits());
+    if let Some((second, rest)) = rest.split_first() {
+        encoder.put_second(second);
+        for sample in rest {
+            encoder.put(sample);
+        }
     }
-    encoder.bits.finish()
+    encoder.bits.finish();
 }
 
 fn zigzag(number: i64) -> u64 {
@@ -36,8 +45,8 @@ fn zigzag(number: i64) -> u64 {
 }
 
 /// What the next sample is written against.
-struct Encoder {
-    bits: BitWriter,
+struct Encoder<'a> {
+    bits: BitWriter<'a>,
     at: i64,
     distance: i64,
     value: u64,
@@ -70,16 +79,32 @@ impl Window {
     }
 }
 
-impl Encoder {
-    /// Differences wrap around, here as in the decoder, so that any two times have one.
-    fn put_time(&mut self, at: i64, is_second: bool) {
-        let distance = at.wrapping_sub(self.at);
-        if is_second {
-            self.bits.put_uvarint(distance.cast_unsigned());
-        } else {
-            self.put_change(distance.wrapping_sub(self.distance));
+impl Encoder<'_> {
+    fn put_second(&mut self, sample: &Sample) {
+        let distance = self.advance(sample);
+        self.bits.put_uvarint(distance.cast_unsigned());
+        self.distance = distance;
+        self.put_value(sample.value.to_bits(), 0);
+    }
+
+    fn put(&mut self, sample: &Sample) {
+        let distance = self.advance(sample);
+        let change = distance.wrapping_sub(self.distance);
+        self.distance = distance;
+        // On a grid, a zero bit says that nothing has changed; it goes along with the value.
+        let n_zeros = u32::from(change == 0);
+        if change != 0 {
+            self.put_change(change);
         }
-        (self.at, self.distance) = (at, distance);
+        self.put_value(sample.value.to_bits(), n_zeros);
+    }
+
+    /// Differences wrap around, here as in the decoder, so that any two times have one.
+    fn advance(&mut self, sample: &Sample) -> i64 {
+        let at = sample.at.as_millis();
+        let distance = at.wrapping_sub(self.at);
+        self.at = at;
+        distance
     }
 
     fn put_change(&mut self, change: i64) {
@@ -95,28 +120,36 @@ impl Encoder {
         self.bits.put(change.cast_unsigned(), WIDTHS[idx]);
     }
 
-    fn put_value(&mut self, value: u64) {
+    /// Writes a value after some zero bits.
+    fn put_value(&mut self, value: u64, n_zeros: u32) {
         let changed = value ^ self.value;
         self.value = value;
         if changed == 0 {
-            self.bits.put(0, 1);
+            self.bits.put(0, n_zeros + 1);
             return;
         }
         let tight = Window::around(changed);
-        let window = match self.window {
-            Some(window) if window.holds(tight) => {
-                self.bits.put(0b10, 2);
-                window
-            }
-            _ => {
-                self.bits.put(0b11, 2);
-                self.bits.put(tight.leading.into(), LEADING_BITS);
-                self.bits.put(tight.n_bits().into(), WINDOW_BITS);
-                self.window = Some(tight);
-                tight
-            }
-        };
-        self.bits.put(changed >> window.trailing, window.n_bits());
+        if let Some(window) = self.window.filter(|window| window.holds(tight)) {
+            self.put_bits(changed, window, (0b10, n_zeros + 2));
+            return;
+        }
+        self.window = Some(tight);
+        let (leading, n_bits) = (u64::from(tight.leading), u64::from(tight.n_bits()));
+        let n_bits = n_bits & ((1 << WINDOW_BITS) - 1);
+        let head = (0b11 << LEADING_BITS | leading) << WINDOW_BITS | n_bits;
+        let n_head = n_zeros + 2 + LEADING_BITS + WINDOW_BITS;
+        self.put_bits(changed, tight, (head, n_head));
+    }
+
+    /// Writes a head and the bits in a window, at once where both fit into a word.
+    fn put_bits(&mut self, changed: u64, window: Window, (head, n_head): (u64, u32)) {
+        let (bits, n_bits) = (changed >> window.trailing, window.n_bits());
+        if n_head + n_bits <= u64::BITS {
+            self.bits.put(head << n_bits | bits, n_head + n_bits);
+        } else {
+            self.bits.put(head, n_head);
+            self.bits.put(bits, n_bits);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod encode;
 pub(crate) use decode::declared_samples;
 pub use decode::{XorError, decode};
 pub use encode::encode;
+pub(crate) use encode::encode_onto;
 
 /// Widths in bits for a change of distance. As many one-bits as the index announce the width, and a zero-bit
 /// ends them, except after the last.

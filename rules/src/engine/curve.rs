@@ -5,7 +5,7 @@ use super::{
     families::value_of,
     gauges::{ORIGIN, QUANTILE, SOURCE},
     grid::{Grid, Span},
-    vintage::Vintage,
+    vintage::{Vintage, levels_of},
 };
 use crate::{ForecastRule, RuleKind, Source};
 use series::{Labels, Matcher, STALE_MARKER, Sample, Selector, Series, Timestamp};
@@ -85,9 +85,11 @@ impl<S: Source> Engine<S> {
                 all.extend(rows.filter_map(|row| picker.live(&row.labels, output.at)));
             }
             if picker.asks_for_origins() {
+                let levels = levels_of(rule);
                 state.with_models(|models| {
                     for (labels, tracked) in models.after(None) {
-                        let vintages = tracked.vintages().iter();
+                        let of_rule = |vintage: &&Arc<Vintage>| vintage.levels() == levels;
+                        let vintages = tracked.vintages().iter().filter(of_rule);
                         all.extend(vintages.filter_map(|vintage| picker.issued(labels, vintage)));
                     }
                 });

@@ -6,7 +6,7 @@ use super::{
     state::{Output, Row},
 };
 use crate::{RuleKind, Source};
-use series::{Labels, Matcher, Selector, Timestamp};
+use series::{Labels, Matcher, Sample, Selector, Series, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// All fresh series of one name. It keeps what it was made from, however many evaluations come after.
@@ -62,15 +62,25 @@ impl<S: Source> Engine<S> {
 
     /// All predicted and recorded series that are fresh, sorted by name and labels, none twice.
     pub fn predictions(&self, now: Timestamp) -> Vec<Predicted> {
-        self.predictions_of(&Selector::default(), now)
+        let families = self.families(now);
+        let all = Selector::default();
+        let predictions = families.iter().flat_map(|family| family.picked(&all));
+        predictions.map(|(predicted, _)| predicted).collect()
     }
 
-    /// Those of them that a selector picks. Takes time for each series: call it where blocking is allowed when there
-    /// are many.
-    pub fn predictions_of(&self, selector: &Selector, now: Timestamp) -> Vec<Predicted> {
+    /// The fresh series that a selector picks, curves aside, each with one sample that has the time of the evaluation
+    /// that it is from; sorted by labels. Takes time for each series: call it where blocking is allowed when there are
+    /// many.
+    pub fn gauges(&self, selector: &Selector, now: Timestamp) -> Vec<Series> {
         let families = self.families(now);
-        let families = families.iter().flat_map(|family| family.picked(selector));
-        families.collect()
+        let picked = families.iter().flat_map(|family| family.picked(selector));
+        let gauges = picked.map(|(Predicted { labels, value, .. }, at)| Series {
+            labels,
+            samples: vec![Sample { at, value }],
+        });
+        let mut gauges: Vec<_> = gauges.collect();
+        gauges.sort_by(|a, b| a.labels.cmp(&b.labels));
+        gauges
     }
 }
 
@@ -127,8 +137,8 @@ impl Family {
         self
     }
 
-    /// The samples that a selector picks, sorted by labels.
-    fn picked(&self, selector: &Selector) -> Vec<Predicted> {
+    /// The samples that a selector picks, sorted by labels, each with the time of its evaluation.
+    fn picked(&self, selector: &Selector) -> Vec<(Predicted, Timestamp)> {
         let matchers = selector.matchers();
         let mut picked = Vec::new();
         let of_name = |matcher: &&Matcher| matcher.name() == "__name__";
@@ -140,6 +150,7 @@ impl Family {
             return picked;
         }
         for row_idx in 0..self.n_rows() {
+            let at = self.row(row_idx).0.output.at;
             self.each(row_idx, |labels, added, value| {
                 let seen = |name: &str| value_of(name, labels, added);
                 let is_picked = |m: &Matcher| m.name() == "__name__" || m.takes(seen(m.name()));
@@ -150,16 +161,17 @@ impl Family {
                             labels.with(name, value)
                         });
                     let meaning = self.meaning;
-                    picked.push(Predicted {
+                    let predicted = Predicted {
                         labels,
                         value,
                         meaning,
-                    });
+                    };
+                    picked.push((predicted, at));
                 }
             });
         }
-        picked.sort_by(|a, b| a.labels.cmp(&b.labels));
-        picked.dedup_by(|later, earlier| later.labels == earlier.labels);
+        picked.sort_by(|(a, _), (b, _)| a.labels.cmp(&b.labels));
+        picked.dedup_by(|(later, _), (earlier, _)| later.labels == earlier.labels);
         picked
     }
 }

@@ -5,7 +5,7 @@ use super::{
     Context, State, census,
     fitting::{fit_due, on_cpu},
     models::{Due, Models},
-    reader::Reader,
+    reader::{Reader, SHORT_GAP},
     samples::Samples,
     state::Done,
     tracked::Tracked,
@@ -15,9 +15,6 @@ use prometheus_api::pieces;
 use series::{Labels, Sample, Timestamp};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinError;
-
-/// A gap of at most so many steps is read at once. Before a longer one is, it is asked how many series there are now.
-const SHORT_GAP: usize = 100;
 
 /// Reads what is new, fits what is due, and foresees. Of an evaluation that fails on the way nothing is remembered but
 /// how much of a long gap was made up for, so that the next one begins where this one got to.

@@ -1,8 +1,13 @@
 //! The one number that a scaling action is sized for.
 
-use super::Engine;
-use crate::{RuleKind, Source};
+use super::{
+    Engine,
+    state::{Output, Row, State},
+};
+use crate::{ForecastRule, NamedHorizon, RuleKind, Source};
+use forecast::Standing;
 use series::{Horizon, Quantile, Timestamp};
+use std::{sync::Arc, time::Duration};
 
 /// The largest value that is foreseen for a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,33 +34,29 @@ impl<S: Source> Engine<S> {
         quantile: Quantile,
         now: Timestamp,
     ) -> Option<Foreseen> {
-        let mut found = None;
-        for state in self.states() {
-            let RuleKind::Forecast(rule) = &state.kind else {
-                continue;
-            };
-            let Some(output) = state.fresh(now).filter(|_| rule.name == name) else {
-                continue;
-            };
-            for row in &output.rows {
-                let has_all = matches
-                    .iter()
-                    .all(|(name, value)| row.labels.get(name) == value);
-                if has_all
-                    && found
-                        .replace((state, rule, output.at, row.labels.clone()))
-                        .is_some()
-                {
-                    return None;
-                }
-            }
-        }
-        let (state, rule, evaluated_at, labels) = found?;
+        self.foreseen_within(name, matches, (quantile, Duration::MAX), now)
+    }
+
+    /// The same over the horizons up to the first that reaches so far ahead, or over all where none does.
+    pub fn foreseen_within(
+        &self,
+        name: &str,
+        matches: &[(String, String)],
+        (quantile, within): (Quantile, Duration),
+        now: Timestamp,
+    ) -> Option<Foreseen> {
+        let Only {
+            state,
+            rule,
+            output,
+            row,
+        } = self.only(name, matches, now)?;
+        let labels = &output.rows[row].labels;
         state.with_models(|models| {
-            let tracked = models.get(&labels)?;
+            let tracked = models.get(labels)?;
             let model = tracked.model()?;
-            let ahead = rule.horizons.iter().map(|named| {
-                let at = evaluated_at + named.horizon.get();
+            let ahead = near(rule, within).map(|named| {
+                let at = output.at + named.horizon.get();
                 let value = model.predict(at).quantile(quantile);
                 (value, at, named.horizon)
             });
@@ -70,4 +71,71 @@ impl<S: Source> Engine<S> {
             })
         })
     }
+
+    /// How good the forecasts of that series have been at the furthest of those horizons that has been judged; `None`
+    /// until enough of them came due.
+    pub fn standing_within(
+        &self,
+        name: &str,
+        matches: &[(String, String)],
+        within: Duration,
+        now: Timestamp,
+    ) -> Option<Standing> {
+        let only = self.only(name, matches, now)?;
+        let standings = &only.output.rows[only.row].quality.standings;
+        let n_near = near(only.rule, within).count();
+        standings.iter().take(n_near).rev().find_map(|known| *known)
+    }
+
+    /// The one fresh series of a forecast whose labels hold all these pairs.
+    fn only(&self, name: &str, matches: &[(String, String)], now: Timestamp) -> Option<Only<'_>> {
+        let mut found = None;
+        for state in self.states() {
+            let RuleKind::Forecast(rule) = &state.kind else {
+                continue;
+            };
+            let Some(output) = state.fresh(now).filter(|_| rule.name == name) else {
+                continue;
+            };
+            for (row, Row { labels, .. }) in output.rows.iter().enumerate() {
+                let has_all = matches
+                    .iter()
+                    .all(|(name, value)| labels.get(name) == value);
+                if !has_all {
+                    continue;
+                }
+                let output = Arc::clone(&output);
+                let only = Only {
+                    state,
+                    rule,
+                    output,
+                    row,
+                };
+                if found.replace(only).is_some() {
+                    return None;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A series, and where it stands.
+struct Only<'e> {
+    state: &'e State,
+    rule: &'e ForecastRule,
+    output: Arc<Output>,
+    row: usize,
+}
+
+/// The horizons up to the first that reaches so far ahead, or all where none does.
+fn near(
+    rule: &ForecastRule,
+    within: Duration,
+) -> impl DoubleEndedIterator<Item = &NamedHorizon> + '_ {
+    let lengths = rule.horizons.iter().map(|named| named.horizon.get());
+    let reach = lengths.filter(|length| *length >= within).min();
+    let is_near =
+        move |named: &&NamedHorizon| reach.is_none_or(|reach| named.horizon.get() <= reach);
+    rule.horizons.iter().filter(is_near)
 }

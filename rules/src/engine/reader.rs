@@ -25,6 +25,10 @@ pub(super) struct Shard {
 /// Samples that one answer should have at most: some seventy megabytes of JSON.
 const MAX_ANSWER: usize = 2_000_000;
 
+/// A gap of at most so many steps is read at once, and ahead of all history. Before a longer one is read, it is asked how
+/// many series there are now.
+pub(super) const SHORT_GAP: usize = 100;
+
 /// Points in time at which a history is sounded for the beginning of a new series.
 const SOUNDINGS: u32 = 100;
 
@@ -127,15 +131,18 @@ impl<'e, S: Source> Reader<'e, S> {
         n_series: usize,
         is_wanted: impl Fn(&Labels) -> bool,
     ) -> Result<Samples, Failure> {
+        let is_history = self.rule.step.count(range.1.since(range.0)) >= SHORT_GAP;
         let max_points = (MAX_ANSWER / n_series.max(1)).clamp(1, MAX_POINTS);
         let n_points = step.count(range.1.since(range.0)) + 1;
         let mut all = Samples::default();
         for (start, end) in pieces(range, step, max_points) {
-            let answer = self
-                .context
-                .source
-                .range(&self.shard.expr, start, end, step);
-            let series = complete(answer.await?)?;
+            let (source, expr) = (&self.context.source, &self.shard.expr);
+            let answer = if is_history {
+                source.history(expr, start, end, step).await?
+            } else {
+                source.range(expr, start, end, step).await?
+            };
+            let series = complete(answer)?;
             self.context
                 .count(series.iter().map(|series| series.samples.len()).sum());
             let series = series

@@ -133,7 +133,7 @@ impl Restoring {
     /// Takes up what a file holds, as far as it can be trusted; the rule reads the rest anew. A rule that was
     /// evaluated already keeps what it has.
     pub fn read(&self, from: impl Read, now: Timestamp) -> Restored {
-        let mut loaded = Loaded::default();
+        let mut loaded = Loaded::until(now + self.rule.step.get());
         let upto = match self.load(from, now, &mut loaded) {
             Ok(upto) => upto,
             Err(refused) => {
@@ -189,8 +189,9 @@ impl Restoring {
 }
 
 /// What a file was found to hold.
-#[derive(Default)]
 struct Loaded {
+    /// No series can have been seen later.
+    latest: Timestamp,
     series: BTreeMap<Labels, Tracked>,
     /// Series that were read, misfits included.
     n_whole: usize,
@@ -202,6 +203,18 @@ struct Loaded {
 }
 
 impl Loaded {
+    fn until(latest: Timestamp) -> Self {
+        Self {
+            latest,
+            series: BTreeMap::new(),
+            n_whole: 0,
+            n_damaged: 0,
+            n_misfits: 0,
+            first_misfit: None,
+            broken: None,
+        }
+    }
+
     /// Takes series up to the end of the file, or to where it breaks off.
     fn take_all(
         &mut self,
@@ -229,7 +242,8 @@ impl Loaded {
             self.n_damaged += 1;
             return;
         };
-        if self.series.insert(labels, tracked).is_some() {
+        let is_future = tracked.seen().last > self.latest;
+        if is_future || self.series.insert(labels, tracked).is_some() {
             self.n_damaged += 1;
             return;
         }

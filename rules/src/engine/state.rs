@@ -14,9 +14,9 @@ pub(super) struct State {
     pub(super) kind: RuleKind,
     pub(super) labelling: Labelling,
     /// Held during an evaluation.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     /// Held for moments only, while models are brought up to date or asked. Empty for a recording.
-    models: RwLock<Models>,
+    models: Arc<RwLock<Models>>,
     board: Mutex<Board>,
 }
 
@@ -84,9 +84,18 @@ impl State {
         Self {
             kind,
             labelling,
-            turn: tokio::sync::Mutex::default(),
-            models: RwLock::default(),
+            turn: Arc::default(),
+            models: Arc::default(),
             board: Mutex::default(),
+        }
+    }
+
+    /// For a rule whose models are those of another one: only what is read off them differs.
+    pub(super) fn on_models_of(other: &Self, kind: RuleKind, external_labels: Labels) -> Self {
+        Self {
+            turn: Arc::clone(&other.turn),
+            models: Arc::clone(&other.models),
+            ..Self::new(kind, external_labels)
         }
     }
 

@@ -64,7 +64,7 @@ impl Seen {
     fn count(&mut self, sample: Sample) {
         self.last = sample.at;
         if sample.value.is_finite() {
-            self.n_finite += 1;
+            self.n_finite = self.n_finite.saturating_add(1);
             self.current = sample.value;
         }
     }
@@ -125,12 +125,15 @@ impl Tracked {
         }
     }
 
-    /// Takes the place of what was known before, but keeps the older model when there is none newer, the longer
-    /// record of the two, and the curves that were issued.
+    /// Takes the place of what was known before, but keeps the older model when there is none newer, the older record,
+    /// which goes on in the units of the newer one, and the curves that were issued.
     pub(super) fn replace(mut self, before: Option<Self>) -> Self {
         if let Some(before) = before {
             self.model = self.model.or(before.model);
-            self.record = before.record.or(self.record);
+            self.record = match (before.record, self.record) {
+                (Some(older), Some(newer)) => Some(older.in_units_of(&newer)),
+                (older, newer) => older.or(newer),
+            };
             self.vintages = before.vintages;
         }
         self

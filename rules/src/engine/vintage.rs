@@ -1,7 +1,7 @@
 //! A curve as it was issued at an earlier evaluation, kept in few bytes, so that it can be held against what happened.
 
 use super::grid::Grid;
-use crate::{ForecastRule, bytes::Taker};
+use crate::{ForecastRule, bytes::Taker, identity::fnv1a};
 use forecast::Fitted;
 use series::Timestamp;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Vintage {
     at: Timestamp,
+    /// See [`levels_of`].
+    levels: u64,
     /// The smallest value, and the size of one unit of an offset.
     low: f64,
     unit: f64,
@@ -23,6 +25,13 @@ pub(super) const KEPT: usize = 5;
 
 /// Times at which the values of a curve are kept; all of them where the curve has no more.
 const MAX_KNOTS: usize = 64;
+
+/// What tells the levels of one rule from those of another: rules that differ in these alone have their models, and
+/// what was issued by them, in common.
+pub(super) fn levels_of(rule: &ForecastRule) -> u64 {
+    let levels = rule.quantiles.iter().map(|level| level.level());
+    fnv1a(levels.flat_map(f64::to_le_bytes))
+}
 
 impl Vintage {
     /// Keeps what a model foresees from an evaluation.
@@ -41,6 +50,7 @@ impl Vintage {
         let offsets = values.iter().map(|value| offset(value - low, unit));
         Self {
             at,
+            levels: levels_of(rule),
             low,
             unit,
             offsets: offsets.collect(),
@@ -50,6 +60,11 @@ impl Vintage {
     /// The evaluation that the curve was issued by.
     pub(super) fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The levels that it has values for, see [`levels_of`].
+    pub(super) fn levels(&self) -> u64 {
+        self.levels
     }
 
     /// The same as the label `origin` has it: RFC 3339, in whole seconds.
@@ -111,6 +126,7 @@ impl Vintage {
         let is_possible = low.is_finite() && unit.is_finite() && unit >= 0.0;
         is_possible.then_some(Self {
             at,
+            levels: levels_of(rule),
             low,
             unit,
             offsets,

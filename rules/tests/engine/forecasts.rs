@@ -3,6 +3,7 @@
 use crate::world::{LOAD, NOW, World, at, engine, evaluate, load, options, seconds, value};
 use rules::Engine;
 use series::Quantile;
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_gauge_holds_what_will_be() {
@@ -85,6 +86,27 @@ async fn queries_look_back_by_the_offset_but_horizons_count_from_now() {
         .foreseen("shop:load", &[], Quantile::MEDIAN, at(NOW))
         .unwrap();
     assert_eq!(foreseen.at, at(NOW + seconds("6h")));
+}
+
+#[tokio::test]
+async fn a_demand_is_asked_for_no_further_ahead_than_it_takes_to_act() {
+    let world = World::with_load();
+    let engine = engine(&world, &[LOAD]);
+    evaluate(&engine, NOW).await;
+    let level = Quantile::new(0.95).unwrap();
+    let ask = |within: u64| {
+        let ahead = (level, Duration::from_secs(within));
+        let foreseen = engine.foreseen_within("shop:load", &[], ahead, at(NOW));
+        foreseen.unwrap()
+    };
+    let all = engine.foreseen("shop:load", &[], level, at(NOW)).unwrap();
+    for near in [1, 1_800] {
+        assert_eq!(ask(near).at, at(NOW + seconds("30m")));
+    }
+    assert_ne!(ask(1), all);
+    for far in [1_801, 365 * 86_400] {
+        assert_eq!(ask(far), all);
+    }
 }
 
 #[tokio::test]

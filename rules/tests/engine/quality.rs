@@ -53,6 +53,16 @@ async fn each_horizon_is_judged_once_enough_of_its_forecasts_came_due() {
     assert_eq!(named(Meaning::Mase), [mase.as_str()]);
     assert!((0.0..2.0).contains(&value(&engine, LAST, &mase)));
     assert!(value(&engine, LAST, &coverage("0.95")) > 0.7);
+    // Whoever acts on the forecast for six hours is told of the furthest that is known.
+    let hours = std::time::Duration::from_hours;
+    let standing = |length| engine.standing_within("shop:load", &[], hours(length), at(LAST));
+    let known = standing(6).unwrap();
+    assert_eq!(known, standing(0).unwrap());
+    assert!((known.mase.unwrap() - value(&engine, LAST, &mase)).abs() < 1e-12);
+    assert_eq!(
+        engine.standing_within("other", &[], hours(6), at(LAST)),
+        None
+    );
 }
 
 #[tokio::test]

@@ -167,3 +167,18 @@ async fn they_outlive_a_reload() {
     let [before, after] = [before, after].map(|e| text(&curves(&e, MatchOp::NotEqual, "", now)));
     assert_eq!(after, before);
 }
+
+#[tokio::test]
+async fn after_a_reload_with_other_quantiles_none_is_taken_for_what_it_is_not() {
+    let before = evaluated(LOAD, 30).await;
+    let now = NOW + 600 * 29;
+    let other = LOAD.replace("[0.1, 0.5, 0.9]", "[0.5, 0.9]");
+    assert_ne!(other, LOAD);
+    let after = engine_after(&World::with_load(), &[&other], Some(&before));
+    evaluate(&after, now).await;
+    assert_eq!(curves(&after, MatchOp::Equal, "", now).len(), 1);
+    assert_eq!(curves(&after, MatchOp::NotEqual, "", now), []);
+    evaluate(&after, NOW + 600 * 36).await;
+    let issued = curves(&after, MatchOp::NotEqual, "", NOW + 600 * 36);
+    assert_eq!(origins(&issued), ["1972-09-27T06:00:00Z"]);
+}

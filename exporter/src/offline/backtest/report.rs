@@ -170,11 +170,11 @@ struct Breaches {
 }
 
 impl Breaches {
-    /// Of the windows whose history was long enough to check a probability; `None` when there are none.
+    /// Of the windows that have a probability and a known outcome; `None` when there are none.
     fn of<'t>(tried: impl Iterator<Item = &'t Tried>, column: usize) -> Option<Self> {
         let breaches = tried.filter_map(|one| one.breaches.get(column));
         let checked = |breach: &Breach| {
-            let came = f64::from(u8::from(breach.came));
+            let came = f64::from(u8::from(breach.came?));
             Some((breach.foreseen?, came))
         };
         let pairs: Vec<(f64, f64)> = breaches.filter_map(checked).collect();

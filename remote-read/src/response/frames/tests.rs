@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::{
-    messages::Label,
+    FrameReader, Limits, ResponseError, decode_frames,
+    messages::answers::{Chunk, ChunkedReadResponse, ChunkedSeries, Label},
     strategy::{all_bits_of, any_results},
+    wire,
 };
 use proptest::prelude::*;
-use series::{STALE_MARKER, Timestamp};
+use prost::Message;
+use series::{Labels, STALE_MARKER, Timestamp};
 
 fn curve(instance: &str, n_samples: i64) -> Series {
     let labels = Labels::new([("__name__", "curve"), ("instance", instance)]).unwrap();
@@ -21,10 +24,33 @@ fn curve(instance: &str, n_samples: i64) -> Series {
 }
 
 fn messages(results: Vec<Vec<Series>>) -> Vec<ChunkedReadResponse> {
-    let data = |bytes: Bytes| frame::take(&mut &*bytes, 1 << 20).unwrap().to_vec();
-    encode_frames(results)
-        .map(|bytes| wire::decode(&data(bytes)).unwrap())
-        .collect()
+    let body = body(results);
+    let (mut rest, mut all) = (&body[..], Vec::new());
+    while !rest.is_empty() {
+        let data = frame::take(&mut rest, 1 << 20).unwrap();
+        all.push(wire::decode(data).unwrap());
+    }
+    all
+}
+
+fn body(results: Vec<Vec<Series>>) -> Vec<u8> {
+    encode_frames(results).flatten().collect()
+}
+
+fn write_frame(query: usize, series: &Series) -> Vec<u8> {
+    let mut frame = Vec::new();
+    FrameWriter::default().write(query, series, &mut frame);
+    frame
+}
+
+/// Where the frames of a body end.
+fn borders(body: &[u8]) -> Vec<usize> {
+    let (mut rest, mut ends) = (body, Vec::new());
+    while !rest.is_empty() {
+        frame::take(&mut rest, 1 << 20).unwrap();
+        ends.push(body.len() - rest.len());
+    }
+    ends
 }
 
 #[test]
@@ -62,7 +88,7 @@ fn each_series_has_one_frame_with_all_its_chunks() {
 fn samples_out_of_order_are_put_in_order() {
     let mut series = curve("a", 3);
     series.samples.reverse();
-    let body: Vec<u8> = encode_frames(vec![vec![series]]).flatten().collect();
+    let body = body(vec![vec![series]]);
     let read = decode_frames(&body, 1, &Limits::default()).unwrap();
     assert_eq!(read, [[curve("a", 3)]]);
 }
@@ -83,9 +109,46 @@ fn a_series_that_goes_on_in_the_next_frame_is_put_together() {
     ));
 }
 
+#[test]
+fn a_series_that_comes_back_later_is_refused() {
+    let frame = |instance| write_frame(0, &curve(instance, 1));
+    let body = [frame("a"), frame("b"), frame("a")].concat();
+    let error = decode_frames(&body, 1, &Limits::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "series curve{instance=\"a\"} comes twice in one result"
+    );
+}
+
+#[test]
+fn frames_go_out_in_pieces_that_end_with_a_frame() {
+    let series = (0..900).map(|idx| curve(&format!("{idx:03}"), 241));
+    let results = vec![series.collect::<Vec<_>>()];
+    let pieces: Vec<_> = encode_frames(results.clone()).collect();
+    assert!((3..100).contains(&pieces.len()), "{} pieces", pieces.len());
+    assert!(pieces.iter().all(|piece| borders(piece).len() > 1));
+    let read = decode_frames(&pieces.concat(), 1, &Limits::default()).unwrap();
+    assert_eq!(read, results);
+}
+
+#[test]
+fn a_stream_that_never_ends_is_broken_off() {
+    let limits = Limits {
+        max_stream_bytes: 100,
+        ..Limits::default()
+    };
+    let mut reader = FrameReader::new(1, limits).unwrap();
+    reader.push(&[0; 100]).unwrap();
+    let error = reader.push(&[0]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "body holds 101 bytes where 100 are allowed"
+    );
+}
+
 #[track_caller]
 fn refused(message: &ChunkedReadResponse, expect: &str) {
-    let body = frame::write(&message.encode_to_vec());
+    let body = frame::of(&message.encode_to_vec());
     let limits = Limits {
         max_series: 2,
         max_labels: 2,
@@ -146,13 +209,20 @@ fn what_passes_a_limit_is_refused() {
         &with_chunk(1, &[0xff, 0xff, 0]),
         "body holds 65535 samples where 65000 are allowed",
     );
+    let mut many_chunks = with_chunk(1, &[0, 0]);
+    let chunks = &mut many_chunks.chunked_series[0].chunks;
+    *chunks = vec![chunks[0].clone(); 65_001];
+    refused(
+        &many_chunks,
+        "body holds 65001 samples where 65000 are allowed",
+    );
 }
 
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(results in any_results()) {
         let n_queries = results.len();
-        let body: Vec<u8> = encode_frames(results.clone()).flatten().collect();
+        let body = body(results.clone());
         let read = decode_frames(&body, n_queries, &Limits::default()).unwrap();
         prop_assert_eq!(all_bits_of(&read), all_bits_of(&results));
     }
@@ -160,21 +230,33 @@ proptest! {
     #[test]
     fn a_stream_cut_inside_a_frame_is_refused(results in any_results(), cut: prop::sample::Index) {
         let n_queries = results.len();
-        let frames: Vec<_> = encode_frames(results).collect();
-        let body = frames.concat();
+        let body = body(results);
         let cut = cut.index(body.len() + 1);
-        let mut borders = frames.iter().scan(0, |end, frame| {
-            *end += frame.len();
-            Some(*end)
-        });
-        let is_whole = cut == 0 || borders.any(|end| end == cut);
+        let is_whole = cut == 0 || borders(&body).contains(&cut);
         let read = decode_frames(&body[..cut], n_queries, &Limits::default());
         prop_assert_eq!(read.is_ok(), is_whole);
     }
 
     #[test]
+    fn pieces_of_any_size_are_read_as_the_whole(results in any_results(), size in 1_usize..400) {
+        let (n_queries, body) = (results.len(), body(results.clone()));
+        let mut reader = FrameReader::new(n_queries, Limits::default()).unwrap();
+        let mut read = vec![Vec::new(); n_queries];
+        for piece in body.chunks(size) {
+            reader.push(piece).unwrap();
+            while let Some((query, series)) = reader.next_series().unwrap() {
+                read[query].push(series);
+            }
+        }
+        for (query, series) in reader.finish().unwrap() {
+            read[query].push(series);
+        }
+        prop_assert_eq!(all_bits_of(&read), all_bits_of(&results));
+    }
+
+    #[test]
     fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>) {
-        for body in [&bytes[..], &frame::write(&bytes)] {
+        for body in [&bytes[..], &frame::of(&bytes)] {
             if let Ok(results) = decode_frames(body, 2, &Limits::default()) {
                 prop_assert_eq!(results.len(), 2);
             }
@@ -186,7 +268,7 @@ proptest! {
         let mut data = messages(vec![vec![curve("a", 150)]])[0].encode_to_vec();
         let at = at.index(data.len());
         data[at] ^= bits;
-        let read = decode_frames(&frame::write(&data), 1, &Limits::default());
+        let read = decode_frames(&frame::of(&data), 1, &Limits::default());
         if bits == 0 {
             prop_assert!(read.is_ok());
         }

@@ -1,6 +1,6 @@
 //! One series as bytes and back: what its model has learned, and what is known beside it.
 
-use super::{KEPT, Seen, Tracked, Unfit, Vintage, horizons};
+use super::{super::vintage::levels_of, KEPT, Seen, Tracked, Unfit, Vintage, horizons};
 use crate::{
     ForecastRule,
     bytes::{Taker, put},
@@ -77,7 +77,8 @@ fn put_vintages(to: &mut Vec<u8>, tracked: &Tracked, rule: &ForecastRule) {
         vintages.extend(level.level().to_le_bytes());
     }
     let n_bytes = vintages.len();
-    for vintage in &tracked.vintages {
+    let of_rule = |vintage: &&Arc<Vintage>| vintage.levels() == levels_of(rule);
+    for vintage in tracked.vintages.iter().filter(of_rule) {
         vintage.put(&mut vintages);
     }
     put(to, &vintages[..n_bytes]);
@@ -131,7 +132,8 @@ pub(in crate::engine) fn decode(
         }
     }
     if error.is_some() {
-        tracked.fit_at = 0;
+        // A model and its record come from one fit.
+        (tracked.model, tracked.fit_at) = (None, 0);
     }
     Ok((labels, tracked, error))
 }
@@ -169,6 +171,9 @@ fn parts<'a>(from: &mut Taker<'a>) -> Option<(Tracked, Model<'a>, &'a [u8])> {
     Some((tracked, model, from.bytes()?))
 }
 
+/// No series has had more samples than one each millisecond of thirty years.
+const MAX_SEEN: usize = 1 << 40;
+
 fn labels(from: &mut Taker) -> Option<Labels> {
     let n_labels = from.count()?;
     let mut pairs = Vec::new();
@@ -195,7 +200,7 @@ fn seen(from: &mut Taker) -> Option<Seen> {
     let mut time = || from.i64().map(Timestamp::from_millis);
     let (first, last) = (time()?, time()?);
     let (current, n_finite) = (from.f64()?, from.count()?);
-    let is_possible = first <= last && !current.is_infinite();
+    let is_possible = first <= last && !current.is_infinite() && n_finite <= MAX_SEEN;
     is_possible.then_some(Seen {
         first,
         last,

@@ -1,9 +1,10 @@
-//! Protobuf seen as bare fields, so that the parts of a message are counted before memory is taken for them.
+//! The parts of a message are counted before memory is taken for them.
 //!
 //! An empty message costs two bytes on the wire and dozens in memory: a limit on bytes alone would let a body
 //! grow many times over once it is decoded.
 
-use crate::{BodyError, uvarint};
+use super::{Value, next_field};
+use crate::BodyError;
 
 /// A message that names itself in errors.
 pub(crate) trait Named: prost::Message + Default {
@@ -31,8 +32,8 @@ pub(crate) fn count_numbers<M: Named>(bytes: &[u8], field: u64) -> Result<usize,
     let mut total = 0;
     walk(bytes, &[field], &mut |value| {
         total += match value {
-            Value::Number => 1,
             Value::Bytes(packed) => packed.len(),
+            _ => 1,
         };
     })
     .ok_or_else(torn::<M>)?;
@@ -40,15 +41,7 @@ pub(crate) fn count_numbers<M: Named>(bytes: &[u8], field: u64) -> Result<usize,
 }
 
 fn torn<M: Named>() -> BodyError {
-    BodyError::NotProtobuf {
-        message: M::NAME,
-        reason: "a field is cut off or of no known wire type".to_owned(),
-    }
-}
-
-enum Value<'a> {
-    Number,
-    Bytes(&'a [u8]),
+    BodyError::torn(M::NAME)
 }
 
 /// Visits the fields at the end of a path; `None` when a message on the way is torn.
@@ -64,22 +57,6 @@ fn walk<'a>(bytes: &'a [u8], path: &[u64], visit: &mut impl FnMut(Value<'a>)) ->
         }
     }
     Some(())
-}
-
-/// Takes one field off the front. Groups, long deprecated and in none of our messages, are refused.
-fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
-    let key = uvarint::take(rest)?;
-    let value = match key & 7 {
-        0 => uvarint::take(rest).map(|_| Value::Number)?,
-        1 => rest.split_off(..8).map(|_| Value::Number)?,
-        2 => {
-            let length = usize::try_from(uvarint::take(rest)?).ok()?;
-            Value::Bytes(rest.split_off(..length)?)
-        }
-        5 => rest.split_off(..4).map(|_| Value::Number)?,
-        _ => return None,
-    };
-    Some((key >> 3, value))
 }
 
 #[cfg(test)]

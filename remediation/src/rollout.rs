@@ -1,0 +1,182 @@
+//! The way from what there is to a target: at once, in steps, or beside what serves.
+
+use crate::{Plan, Shape, plan::Stage, shape::Fleets};
+use std::time::Duration;
+
+/// How an effect is brought about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Strategy {
+    /// All at once.
+    Direct,
+    /// By shares of the change, ascending and below one; what is left follows at the end.
+    Canary {
+        /// The shares after which the effect is judged.
+        steps: Vec<f64>,
+    },
+    /// A second fleet beside the one that serves, then a switch; the old one stays for a while.
+    BlueGreen {
+        /// How long the old fleet stays after the switch.
+        retain: Duration,
+    },
+}
+
+impl Strategy {
+    /// The stages from what was found to so many replicas; the last one is the target.
+    ///
+    /// # Errors
+    /// A sentence where the actuator does not tell what the strategy needs.
+    pub fn stages(&self, observed: Shape, replicas: u32) -> Result<Vec<Stage>, String> {
+        match self {
+            Self::Direct => Ok(vec![Stage::judged(Shape {
+                replicas,
+                ..observed
+            })]),
+            Self::Canary { steps } => Ok(in_steps(steps, observed, replicas)),
+            Self::BlueGreen { retain } => side_by_side(observed, replicas, *retain),
+        }
+    }
+
+    /// The stages of a plan that was made for another target than its own, as a person edits it.
+    pub(crate) fn edit(&self, plan: &Plan, replicas: u32) -> Result<Plan, String> {
+        let stages = self.stages(plan.observed, replicas)?;
+        let target = stages.last().map_or(plan.target, |stage| stage.shape);
+        Ok(Plan {
+            target,
+            stages,
+            ..plan.clone()
+        })
+    }
+
+    /// How many stages are judged.
+    pub(crate) fn n_judged(&self) -> u32 {
+        match self {
+            Self::Direct => 1,
+            Self::Canary { steps } => u32::try_from(steps.len()).unwrap_or(u32::MAX - 1) + 1,
+            Self::BlueGreen { .. } => 2,
+        }
+    }
+}
+
+/// Each step moves at least one instance, and steps that come to the same number are one.
+fn in_steps(steps: &[f64], observed: Shape, replicas: u32) -> Vec<Stage> {
+    let change = f64::from(replicas) - f64::from(observed.replicas);
+    let mut stages: Vec<Stage> = Vec::new();
+    for share in steps.iter().copied().chain([1.0]) {
+        let moved = (change.abs() * share - 1e-9).ceil().copysign(change);
+        let replicas = whole(f64::from(observed.replicas) + moved);
+        if stages
+            .last()
+            .is_none_or(|last| last.shape.replicas != replicas)
+        {
+            stages.push(Stage::judged(Shape {
+                replicas,
+                ..observed
+            }));
+        }
+    }
+    stages
+}
+
+fn side_by_side(observed: Shape, replicas: u32, retain: Duration) -> Result<Vec<Stage>, String> {
+    let fleets = observed
+        .fleets
+        .ok_or("blue/green needs an actuator that tells which fleet serves")?;
+    let fleet = |replicas, active, idle| Shape {
+        replicas,
+        fleets: Some(Fleets { active, idle }),
+    };
+    let next = fleets.active.other();
+    Ok(vec![
+        Stage::judged(fleet(observed.replicas, fleets.active, replicas)),
+        Stage {
+            keep_seconds: retain.as_secs(),
+            ..Stage::judged(fleet(replicas, next, observed.replicas))
+        },
+        Stage {
+            judged: false,
+            ..Stage::judged(fleet(replicas, next, 0))
+        },
+    ])
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the number lies between two counts of replicas"
+)]
+fn whole(number: f64) -> u32 {
+    number as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::Colour;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
+    #[track_caller]
+    fn check(steps: &[f64], from: u32, to: u32, expect: &[u32]) {
+        let canary = Strategy::Canary {
+            steps: steps.to_vec(),
+        };
+        let stages = canary.stages(Shape::of(from), to).unwrap();
+        let replicas: Vec<_> = stages.iter().map(|stage| stage.shape.replicas).collect();
+        assert_eq!(replicas, expect);
+    }
+
+    #[test]
+    fn a_canary_goes_by_shares_of_the_change() {
+        check(&[0.1, 0.5], 4, 14, &[5, 9, 14]);
+        check(&[0.1, 0.5], 4, 7, &[5, 6, 7]);
+        check(&[0.1, 0.5], 4, 5, &[5]);
+        check(&[0.5], 10, 5, &[7, 5]);
+    }
+
+    #[test]
+    fn the_old_fleet_stays_until_the_new_one_has_served() {
+        let observed = Shape {
+            replicas: 4,
+            fleets: Some(Fleets {
+                active: Colour::Blue,
+                idle: 0,
+            }),
+        };
+        let retain = Duration::from_mins(10);
+        let stages = Strategy::BlueGreen { retain }.stages(observed, 7).unwrap();
+        let words: Vec<_> = stages.iter().map(|stage| stage.shape.to_string()).collect();
+        assert_eq!(
+            words,
+            ["4 blue beside 7 green", "7 green beside 4 blue", "7 green"]
+        );
+        assert_eq!(stages[1].keep(), retain);
+        assert!(!stages[2].judged);
+    }
+
+    #[test]
+    fn blue_green_needs_to_know_which_fleet_serves() {
+        let retain = Duration::ZERO;
+        let stages = Strategy::BlueGreen { retain }.stages(Shape::of(4), 7);
+        assert!(stages.unwrap_err().contains("which fleet serves"));
+    }
+
+    proptest! {
+        #[test]
+        fn steps_go_one_way_and_end_at_the_target(
+            steps in proptest::collection::vec(0.001..0.999_f64, 0..6), from in 0..500_u32, to in 0..500_u32,
+        ) {
+            let mut steps = steps;
+            steps.sort_by(f64::total_cmp);
+            let n_steps = steps.len();
+            let stages = Strategy::Canary { steps }.stages(Shape::of(from), to).unwrap();
+            prop_assert!(stages.len() <= n_steps + 1);
+            prop_assert_eq!(stages.last().unwrap().shape.replicas, to);
+            let mut before = from;
+            for stage in stages {
+                let now = stage.shape.replicas;
+                let goes_on = if to > from { now > before } else { now < before };
+                prop_assert!(goes_on || from == to, "{before} → {now}");
+                before = now;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The part of a workload that actions set.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{fmt, str::FromStr};
+
+/// How many instances there are or shall be and, where two fleets stand side by side, which of them serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// How many instances serve.
+    pub replicas: u32,
+    /// The two fleets of a blue/green workload; none where there is but one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleets: Option<Fleets>,
+}
+
+/// Two fleets of which one serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fleets {
+    /// The one that serves.
+    pub active: Colour,
+    /// How many instances the other one has.
+    pub idle: u32,
+}
+
+/// The name of one of two fleets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// `blue`
+    Blue,
+    /// `green`
+    Green,
+}
+
+impl Shape {
+    /// One fleet of so many instances.
+    pub const fn of(replicas: u32) -> Self {
+        Self {
+            replicas,
+            fleets: None,
+        }
+    }
+
+    /// The shape as the journal keeps it.
+    pub fn to_json(self) -> Value {
+        serde_json::to_value(self).expect("a shape has numbers and fixed words only")
+    }
+
+    /// Reads a shape back from the journal.
+    pub fn from_json(json: Option<&Value>) -> Result<Self, String> {
+        let json = json.ok_or("the journal does not say what was found before")?;
+        Self::deserialize(json).map_err(|e| format!("the journal's pre-image cannot be read: {e}"))
+    }
+}
+
+impl Colour {
+    /// The other fleet.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Blue => Self::Green,
+            Self::Green => Self::Blue,
+        }
+    }
+
+    /// As actuators write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+}
+
+impl FromStr for Colour {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "blue" => Ok(Self::Blue),
+            "green" => Ok(Self::Green),
+            other => {
+                let shown: String = other.chars().take(40).collect();
+                Err(format!("{shown:?} is neither blue nor green"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.replicas.fmt(f)?;
+        let Some(Fleets { active, idle }) = self.fleets else {
+            return Ok(());
+        };
+        write!(f, " {}", active.as_str())?;
+        if idle > 0 {
+            write!(f, " beside {idle} {}", active.other().as_str())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_kept_as_they_always_were_where_there_is_one_fleet() {
+        assert_eq!(Shape::of(4).to_json(), serde_json::json!({ "replicas": 4 }));
+        assert_eq!(Shape::of(4).to_string(), "4");
+    }
+
+    #[test]
+    fn two_fleets_are_read_back_and_said_in_words() {
+        let shape = Shape {
+            replicas: 4,
+            fleets: Some(Fleets {
+                active: Colour::Blue,
+                idle: 7,
+            }),
+        };
+        assert_eq!(Shape::from_json(Some(&shape.to_json())), Ok(shape));
+        assert_eq!(shape.to_string(), "4 blue beside 7 green");
+        assert_eq!("green".parse(), Ok(Colour::Green));
+        assert!("red".parse::<Colour>().is_err());
+    }
+}
