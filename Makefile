@@ -32,9 +32,10 @@ bench-remote-read: setup
 fuzz:
 	fuzz/run $(or $(MINUTES),1) $(TARGET)
 
-# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros
+# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros; and what ten
+# thousand alerts that say whatever they like reach
 fault-report:
-	cargo test --locked -p remediation --test resilience report:: -- --nocapture
+	cargo test --locked -p remediation --test resilience -- report:: fuzz:: --nocapture
 
 # From a notification to its journaled answer, at 200 requests a second
 bench-webhook:

@@ -413,6 +413,7 @@ async fn actions_are_listed_newest_first_and_filtered() {
         let filter = ActionFilter {
             workload: workload.map(str::to_owned),
             state,
+            before: None,
         };
         let actions = journal.actions(&filter, limit).await.unwrap();
         actions.iter().map(|a| a.id).collect::<BTreeSet<_>>()
@@ -721,4 +722,99 @@ async fn a_notification_is_taken_in_as_a_whole() {
     assert_eq!(outcomes, [Acted, Joined, Acted, Resolved, Acted]);
     assert!(matches!(accepted[2], Accepted::Duplicate(_)));
     assert_eq!(journal.open_actions().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page() {
+    let (_folder, journal) = journal().await;
+    for idx in 0..5 {
+        propose(&journal, &format!("w{idx}")).await;
+    }
+    let (mut filter, mut seen) = (ActionFilter::default(), Vec::new());
+    loop {
+        let page = journal.actions(&filter, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.id);
+        seen.extend(page.into_iter().map(|action| action.id));
+    }
+    let all = ActionFilter::default();
+    let all = journal.actions(&all, 100).await.unwrap();
+    assert_eq!(seen, all.iter().map(|action| action.id).collect::<Vec<_>>());
+    assert_eq!(seen.len(), 5);
+}
+
+#[tokio::test]
+async fn an_export_holds_all_that_changed_with_all_that_belongs_to_it() {
+    let (_folder, journal) = journal().await;
+    let old = propose(&journal, "old").await;
+    let id = propose(&journal, "shop").await;
+    fire(&journal, "another", "shop").await;
+    let states = [State::Grace, State::Applying, State::Verifying];
+    walk(&journal, id, &states).await;
+    let look = Look {
+        stage: 0,
+        number: 1,
+        at: after(2),
+        check: "p99".to_owned(),
+        verdict: LookVerdict::Successful,
+        before: None,
+        after: None,
+        reason: "it holds".to_owned(),
+    };
+    journal.note_looks(id, &[look]).await.unwrap();
+
+    let all = journal.changed_since(None, None, 1).await.unwrap();
+    assert_eq!(all, [old]);
+    let rest = journal.changed_since(None, Some(old), 9).await.unwrap();
+    assert_eq!(rest, [id]);
+    assert_eq!(
+        journal
+            .changed_since(Some(after(1)), None, 9)
+            .await
+            .unwrap(),
+        [id]
+    );
+    let record = journal.record(id).await.unwrap();
+    assert_eq!(record.transitions.len(), 4);
+    assert_eq!(record.looks.len(), 1);
+    let fingerprints: Vec<_> = record
+        .deliveries
+        .iter()
+        .map(|delivery| delivery.cause.fingerprint.as_str())
+        .collect();
+    assert_eq!(fingerprints, ["another", "shop"]);
+    assert_eq!(journal.deliveries_of(id).await.unwrap(), record.deliveries);
+    let line = serde_json::to_value(&record).unwrap();
+    assert_eq!(line["state"], "verifying");
+    assert_eq!(line["deliveries"][1]["outcome"], "acted");
+}
+
+#[tokio::test]
+async fn turns_of_the_kill_switch_are_kept_and_not_changed() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    assert_eq!(journal.last_switch().await.unwrap(), None);
+    for (thrown, actor) in [(true, "ann"), (false, "bob")] {
+        journal
+            .note_switch(thrown, NOW, actor, "a drill")
+            .await
+            .unwrap();
+    }
+    let last = journal.last_switch().await.unwrap().unwrap();
+    assert_eq!((last.thrown, last.actor.as_str()), (false, "bob"));
+    let after_first = journal.switches(None, last.seq - 1, 9).await.unwrap();
+    assert_eq!(after_first, [last]);
+    let later = journal.switches(Some(after(1)), 0, 9).await.unwrap();
+    assert_eq!(later, []);
+
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for sql in [
+        "UPDATE kill_switch SET actor = 'x'",
+        "DELETE FROM kill_switch",
+    ] {
+        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
 }
