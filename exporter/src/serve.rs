@@ -1,6 +1,8 @@
 //! `foreshadow serve`: from the command line to a listening server, and back down in order.
 
-use crate::{app::App, cli::Serve, door::Door, http, keeper, logs, report};
+use crate::{
+    app::App, certified::CertifiedAcceptor, cli::Serve, door::Door, http, keeper, logs, report,
+};
 use anyhow::Context as _;
 use axum_server::Handle;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -32,6 +34,7 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     match tls {
         Some(config) => {
             axum_server::from_tcp_rustls(listener, config)?
+                .map(CertifiedAcceptor)
                 .handle(handle)
                 .serve(router)
                 .await
