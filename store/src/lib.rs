@@ -8,6 +8,7 @@ mod action;
 mod delivery;
 mod error;
 mod export;
+mod intake;
 mod journal;
 mod look;
 mod lookup;

@@ -96,7 +96,7 @@ impl Journal {
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )
         .bind(workload)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.urgent)
         .await
         .map_err(doing("look for the last action on a workload"))?;
         row.map(|row| rows::action(&row)).transpose()
