@@ -19,7 +19,7 @@ const PAGE: u32 = 25;
 const REFRESH: u32 = 10;
 
 /// Characters of a reason in the table; the page of the action has all of it.
-const MAX_REASON: usize = 140;
+const MAX_REASON: usize = 200;
 
 /// What is asked for in the address. Texts that mean nothing are taken for not given: an address is edited by hand.
 #[derive(Debug, Default, Deserialize)]
