@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy bench bench-remote-read bench-webhook fault-report fuzz setup build format clean
+.PHONY: demo test accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -40,6 +40,15 @@ fault-report:
 # From a notification to its journaled answer, through the program's own server, at 200 requests a second
 bench-webhook:
 	cargo bench --locked -p exporter --bench webhook
+
+# What one rule over very many series costs, against a real Prometheus: make bench-rules BENCH_ARGS="--series 10000"
+bench-rules: setup
+	cargo build --release --locked -p exporter -p bench-rules
+	target/release/bench-rules $(BENCH_ARGS)
+
+# Which ways to ask about the future work with which Prometheus, as a table.
+compat-report: setup
+	cargo test --locked -q -p exporter --test program compat -- --nocapture
 
 setup:
 	scripts/setup

@@ -71,17 +71,20 @@ impl Client {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        let mut merged = BTreeMap::<Labels, Vec<Sample>>::new();
+        let mut pieces = pieces((start, end), step, MAX_POINTS).peekable();
         let (mut warnings, mut infos) = (Vec::new(), Vec::new());
-        for piece in pieces((start, end), step, MAX_POINTS) {
+        let mut merged = BTreeMap::<Labels, Vec<Sample>>::new();
+        while let Some(piece) = pieces.next() {
             let answer = self.piece(expr, piece, step).await?;
             warnings.extend(answer.warnings);
             infos.extend(answer.infos);
+            if merged.is_empty() && pieces.peek().is_none() {
+                // The whole answer, which is in order already.
+                return Ok(Answer::new(answer.value, warnings, infos));
+            }
             for series in answer.value {
-                merged
-                    .entry(series.labels)
-                    .or_default()
-                    .extend(series.samples);
+                let samples = merged.entry(series.labels).or_default();
+                samples.extend(series.samples);
             }
             if merged.len() > self.limits.series {
                 return Err(QueryError::TooManySeries(self.limits.series));

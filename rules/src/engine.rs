@@ -1,20 +1,27 @@
 //! Evaluates rules, and answers from what they remember.
 
+mod census;
 mod curve;
+mod families;
+mod fitting;
 mod forecaster;
 mod foreseen;
 mod gauges;
+mod grid;
 mod labelling;
 mod models;
 mod reader;
 mod recorder;
 mod restoring;
+mod samples;
 mod saving;
 mod state;
 mod status;
 mod tracked;
+mod vintage;
 
-pub use curve::CurveError;
+pub use curve::{CurveError, CurvePlan};
+pub use families::{Family, Predicted};
 pub use foreseen::Foreseen;
 pub use gauges::Meaning;
 pub use restoring::{Refused, Restored, Restoring};
@@ -23,7 +30,7 @@ pub use status::RuleStatus;
 
 use crate::{Group, GroupReport, RuleKind, RuleReport, Source, identity};
 use labelling::Labelling;
-use series::{Labels, Sample, Selector, Series, Timestamp};
+use series::{Labels, Timestamp};
 use state::State;
 use std::{
     num::NonZero,
@@ -77,17 +84,6 @@ impl Default for Options {
             max_batch_samples: 32_000_000,
         }
     }
-}
-
-/// One sample of a predicted series, true for the time that it was asked for at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Predicted {
-    /// With the metric name.
-    pub labels: Labels,
-    /// Never NaN for a forecast.
-    pub value: f64,
-    /// What it says.
-    pub meaning: Meaning,
 }
 
 /// How many intervals old an evaluation may be and still be served: one may fail, two are a silence.
@@ -191,40 +187,6 @@ impl<S: Source> Engine<S> {
             samples_read: context.n_read.load(Relaxed),
             outcome: state.note(now, served_for, outcome),
         }
-    }
-
-    /// All predicted and recorded series that are fresh, sorted by name and labels, none twice.
-    /// Takes time for each series: call it where blocking is allowed when there are many.
-    pub fn predictions(&self, now: Timestamp) -> Vec<Predicted> {
-        let mut predictions: Vec<_> = self
-            .states()
-            .filter_map(|state| Some((state, state.fresh(now)?)))
-            .flat_map(|(state, output)| state.predictions(&output))
-            .collect();
-        let key = |p: &Predicted| (p.labels.name().to_owned(), p.labels.clone());
-        predictions.sort_by_cached_key(key);
-        predictions.dedup_by(|later, earlier| later.labels == earlier.labels);
-        predictions
-    }
-
-    /// The fresh series that a selector picks, curves aside, each with one sample that has the time of the evaluation
-    /// that it is from; sorted by labels.
-    pub fn gauges(&self, selector: &Selector, now: Timestamp) -> Vec<Series> {
-        let of_state = |state: &Arc<State>| {
-            let output = state.fresh(now)?;
-            let at = output.at;
-            let all = state.predictions(&output).into_iter();
-            let picked = all.filter(|predicted| selector.matches(&predicted.labels));
-            let series = picked.map(move |Predicted { labels, value, .. }| Series {
-                labels,
-                samples: vec![Sample { at, value }],
-            });
-            Some(series.collect::<Vec<_>>())
-        };
-        let mut gauges: Vec<_> = self.states().filter_map(of_state).flatten().collect();
-        gauges.sort_by(|a, b| a.labels.cmp(&b.labels));
-        gauges.dedup_by(|later, earlier| later.labels == earlier.labels);
-        gauges
     }
 
     /// The groups, as they were read.

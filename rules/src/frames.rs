@@ -12,7 +12,10 @@ use std::io::{self, Read};
 const MAGIC: [u8; 8] = *b"fsmodel\x1a";
 
 /// Grows when the layout changes.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
+
+/// The oldest layout that is read: the first had no issued curves behind a series.
+const OLDEST: u16 = 1;
 
 /// Bytes before the content of a frame: kind, length, its checksum, and theirs.
 const LEAD: usize = 1 + 8 + 4 + 4;
@@ -73,7 +76,7 @@ impl<R: Read> Frames<R> {
             return Err(FrameError::Foreign);
         }
         match Taker(&beginning[MAGIC.len()..]).u16() {
-            Some(VERSION) => Ok(Self(from)),
+            Some(OLDEST..=VERSION) => Ok(Self(from)),
             Some(other) => Err(FrameError::Version(other)),
             None => Err(FrameError::Lost),
         }

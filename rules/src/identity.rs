@@ -18,11 +18,12 @@ pub(crate) fn file_name(rule: &ForecastRule) -> String {
 }
 
 /// A number that tells rules apart as far as their models and the labels of their series depend on them. Quantiles
-/// are left out: they are only read off what a model foresees.
+/// are left out, since they are only read off what a model foresees, and so is the way in which the series are asked for.
 pub(crate) fn fingerprint(rule: &ForecastRule, external_labels: &Labels) -> u64 {
     let ForecastRule {
         name,
         expr,
+        for_each: _,
         step,
         history,
         horizons,

@@ -18,11 +18,12 @@ mod identity;
 mod report;
 mod rule;
 mod schedule;
+mod shards;
 mod source;
 
 pub use engine::{
-    CurveError, Engine, Foreseen, Meaning, Options, Predicted, Refused, Restored, Restoring,
-    RuleStatus, Saving,
+    CurveError, CurvePlan, Engine, Family, Foreseen, Meaning, Options, Predicted, Refused,
+    Restored, Restoring, RuleStatus, Saving,
 };
 pub use file::{MAX_BYTES, check_all, parse};
 pub use frames::is_saved_state;

@@ -46,6 +46,8 @@ pub struct ForecastRule {
     pub name: String,
     /// PromQL that gives the series to foresee.
     pub expr: String,
+    /// The label by whose values the expression is evaluated, one after the other; all at once where there is none.
+    pub for_each: Option<String>,
     /// The resolution of the models.
     pub step: Step,
     /// How much is read at the first evaluation; longer than the longest horizon.

@@ -99,15 +99,19 @@ impl Matcher {
 
     /// Whether labels satisfy the condition.
     pub fn matches(&self, labels: &Labels) -> bool {
-        let seen = labels.get(&self.name);
+        self.takes(labels.get(&self.name))
+    }
+
+    /// Whether a value of the label satisfies the condition; the empty value stands for a label that is absent.
+    pub fn takes(&self, value: &str) -> bool {
         let by_regex = || {
             self.regex
                 .as_ref()
-                .is_some_and(|regex| regex.is_match(seen))
+                .is_some_and(|regex| regex.is_match(value))
         };
         match self.op {
-            MatchOp::Equal => seen == self.value,
-            MatchOp::NotEqual => seen != self.value,
+            MatchOp::Equal => value == self.value,
+            MatchOp::NotEqual => value != self.value,
             MatchOp::Regex => by_regex(),
             MatchOp::NotRegex => !by_regex(),
         }

@@ -31,7 +31,16 @@ impl Prometheus {
     /// # Errors
     /// When the program is missing or not ready within a minute, with the last lines of its log.
     pub async fn start(dir: &Path, config: &str, extra_args: &[&str]) -> anyhow::Result<Self> {
-        let program = find_binary("prometheus")?;
+        Self::start_as(&find_binary("prometheus")?, dir, config, extra_args).await
+    }
+
+    /// The same with a program that is not the installed one.
+    pub async fn start_as(
+        program: &Path,
+        dir: &Path,
+        config: &str,
+        extra_args: &[&str],
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot create the folder {}", dir.display()))?;
         let file = dir.join("prometheus.yml");
@@ -47,7 +56,7 @@ impl Prometheus {
             "--rules.alert.resend-delay=5s".to_owned(),
         ];
         args.extend(extra_args.iter().map(ToString::to_string));
-        let mut process = Process::spawn(dir, "prometheus", &program, args)?;
+        let mut process = Process::spawn(dir, "prometheus", program, args)?;
         let url = Url::parse(&format!("http://127.0.0.1:{port}/")).context("not an address")?;
         process
             .wait_until_up(&format!("{url}-/ready"), START)

@@ -3,9 +3,10 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Every crate and its layer. A crate uses crates of lower layers only; `ARCHITECTURE.md` explains each.
-pub const LAYERS: [(&str, u8); 15] = [
+pub const LAYERS: [(&str, u8); 17] = [
     ("series", 0),
     ("yaml", 0),
+    ("promql", 0),
     ("forecast", 1),
     ("remote-read", 1),
     ("prometheus-api", 1),
@@ -18,6 +19,7 @@ pub const LAYERS: [(&str, u8); 15] = [
     ("testbed", 2),
     ("demo", 4),
     ("bench", 4),
+    ("bench-rules", 4),
     ("fuzz-bodies", 4),
     ("xtask", 0),
 ];

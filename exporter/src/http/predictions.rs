@@ -1,32 +1,34 @@
 //! What Prometheus scrapes: predicted series, and the program's own metrics.
 
 use super::{App, failure};
-use crate::exposition;
+use crate::exposition::{self, Exposition};
 use axum::{
+    body::Body,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use std::sync::Arc;
+use futures::{StreamExt as _, stream};
+use std::{convert::Infallible, sync::Arc};
 
+/// Written while it is sent, so that the text of all series is never in memory at once.
 pub(super) async fn predictions(State(app): State<Arc<App>>) -> Response {
-    let encode = move || exposition::encode(app.running().engine.predictions(app.now()));
-    match tokio::task::spawn_blocking(encode).await {
-        Ok(body) => text(body),
-        Err(_) => failure(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the predictions were lost",
-        ),
-    }
+    let families = app.running().engine.families(app.now());
+    let pieces = stream::iter(Exposition::of(families)).then(async |piece| {
+        // Between two pieces others may use the thread: there may be thousands.
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(piece)
+    });
+    text(Body::from_stream(pieces))
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     match app.gather().await {
-        Ok(body) => text(body),
+        Ok(body) => text(body.into()),
         Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")),
     }
 }
 
-fn text(body: String) -> Response {
+fn text(body: Body) -> Response {
     ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], body).into_response()
 }

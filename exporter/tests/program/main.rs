@@ -6,6 +6,7 @@
 
 mod authority;
 mod check;
+mod compat;
 mod crash;
 mod doors;
 mod faults;
@@ -16,6 +17,7 @@ mod reload;
 mod restart;
 mod roles;
 mod shutdown;
+mod staleness;
 mod stand_in;
 mod tls;
 mod upstream;

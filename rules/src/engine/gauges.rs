@@ -1,8 +1,7 @@
 //! The series that a rule is served as: names, labels, and what they mean.
 
-use super::{Predicted, state::Row};
-use crate::ForecastRule;
-use forecast::Standing;
+use super::state::Row;
+use crate::{ForecastRule, RecordRule, RuleKind};
 use series::Labels;
 
 /// How far ahead.
@@ -16,6 +15,9 @@ pub(super) const BAND: &str = "band";
 
 /// The label by which Prometheus knows which queries to send to remote read.
 pub(super) const SOURCE: &str = "source";
+
+/// When a curve was issued, of one that is not the latest.
+pub(super) const ORIGIN: &str = "origin";
 
 /// What a predicted series says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,79 +53,76 @@ impl Meaning {
     }
 }
 
-/// The names that a forecast rule gives its series.
-pub(super) struct Gauges<'r> {
-    rule: &'r ForecastRule,
-    forecast: String,
-    mase: String,
-    coverage: String,
-    anomaly: String,
-}
+/// How the samples of one series are handed over: the labels of its input, the labels that are added to them in order
+/// of names, and the value.
+pub(super) type Take<'t> = dyn FnMut(&Labels, &[(&str, &str)], f64) + 't;
 
-impl<'r> Gauges<'r> {
-    pub(super) fn of(rule: &'r ForecastRule) -> Self {
-        let name = &rule.name;
-        Self {
-            rule,
-            forecast: rule.gauge(),
-            mase: format!("{name}:forecast_mase_ratio"),
-            coverage: format!("{name}:forecast_coverage_ratio"),
-            anomaly: format!("{name}:anomaly_score"),
-        }
-    }
-
-    /// All samples of one series.
-    pub(super) fn expose(&self, row: &Row) -> Vec<Predicted> {
-        let mut all = Vec::with_capacity(row.n_samples());
-        self.expose_forecasts(row, &mut all);
-        let standings = row.quality.standings.iter().zip(&self.rule.horizons);
-        for (standing, ahead) in standings {
-            if let Some(standing) = standing {
-                self.expose_standing(&row.labels.with(HORIZON, &ahead.text), standing, &mut all);
+impl RuleKind {
+    /// The names that a rule gives its gauges, and what each means.
+    pub(crate) fn gauges(&self) -> Vec<(String, Meaning)> {
+        match self {
+            Self::Record(RecordRule { name, .. }) => vec![(name.clone(), Meaning::Recorded)],
+            Self::Forecast(rule) => {
+                let name = &rule.name;
+                vec![
+                    (rule.gauge(), Meaning::Forecast),
+                    (format!("{name}:forecast_mase_ratio"), Meaning::Mase),
+                    (format!("{name}:forecast_coverage_ratio"), Meaning::Coverage),
+                    (format!("{name}:anomaly_score"), Meaning::Anomaly),
+                ]
             }
         }
-        all.extend(row.quality.anomaly.map(|value| Predicted {
-            labels: row.labels.named(&self.anomaly),
-            value,
-            meaning: Meaning::Anomaly,
-        }));
-        all
-    }
-
-    fn expose_forecasts(&self, row: &Row, all: &mut Vec<Predicted>) {
-        let named = row.labels.named(&self.forecast);
-        let of_horizon = row.values.chunks(self.rule.quantiles.len());
-        for (values, ahead) in of_horizon.zip(&self.rule.horizons) {
-            let labels = named.with(HORIZON, &ahead.text);
-            let of_level = values.iter().zip(&self.rule.quantiles);
-            all.extend(of_level.map(|(value, level)| Predicted {
-                labels: labels.with(QUANTILE, level.to_string()),
-                value: *value,
-                meaning: Meaning::Forecast,
-            }));
-        }
-    }
-
-    fn expose_standing(&self, labels: &Labels, standing: &Standing, all: &mut Vec<Predicted>) {
-        all.extend(standing.mase.map(|value| Predicted {
-            labels: labels.named(&self.mase),
-            value,
-            meaning: Meaning::Mase,
-        }));
-        let bands = [("0.8", standing.coverage80), ("0.95", standing.coverage95)];
-        all.extend(bands.map(|(band, value)| Predicted {
-            labels: labels.named(&self.coverage).with(BAND, band),
-            value,
-            meaning: Meaning::Coverage,
-        }));
     }
 }
 
-/// The one sample of a recording's series.
-pub(super) fn recorded(row: &Row) -> Predicted {
-    Predicted {
-        labels: row.labels.clone(),
-        value: row.values[0],
-        meaning: Meaning::Recorded,
+impl Row {
+    /// Hands over those of its samples that mean this; `levels` are the rule's quantiles as texts.
+    pub(super) fn each(
+        &self,
+        meaning: Meaning,
+        (kind, levels): (&RuleKind, &[String]),
+        take: &mut Take<'_>,
+    ) {
+        let labels = &self.labels;
+        match (meaning, kind) {
+            (Meaning::Recorded, _) | (_, RuleKind::Record(_)) => take(labels, &[], self.values[0]),
+            (Meaning::Anomaly, _) => {
+                if let Some(score) = self.quality.anomaly {
+                    take(labels, &[], score);
+                }
+            }
+            (Meaning::Forecast, RuleKind::Forecast(rule)) => self.forecasts((rule, levels), take),
+            (Meaning::Mase | Meaning::Coverage, RuleKind::Forecast(rule)) => {
+                self.standings(meaning, rule, take);
+            }
+        }
+    }
+
+    fn forecasts(&self, (rule, levels): (&ForecastRule, &[String]), take: &mut Take<'_>) {
+        let of_horizon = self.values.chunks(levels.len());
+        for (values, ahead) in of_horizon.zip(&rule.horizons) {
+            for (value, level) in values.iter().zip(levels) {
+                let added = [(HORIZON, ahead.text.as_str()), (QUANTILE, level.as_str())];
+                take(&self.labels, &added, *value);
+            }
+        }
+    }
+
+    fn standings(&self, meaning: Meaning, rule: &ForecastRule, take: &mut Take<'_>) {
+        for (standing, ahead) in self.quality.standings.iter().zip(&rule.horizons) {
+            let Some(standing) = standing else {
+                continue;
+            };
+            let horizon = (HORIZON, ahead.text.as_str());
+            if meaning == Meaning::Mase {
+                if let Some(mase) = standing.mase {
+                    take(&self.labels, &[horizon], mase);
+                }
+                continue;
+            }
+            for (band, share) in [("0.8", standing.coverage80), ("0.95", standing.coverage95)] {
+                take(&self.labels, &[(BAND, band), horizon], share);
+            }
+        }
     }
 }

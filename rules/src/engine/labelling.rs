@@ -1,9 +1,12 @@
 //! From the labels that an expression gives to those that a rule serves.
 
-use super::gauges::{BAND, HORIZON, QUANTILE, SOURCE};
-use crate::{Failure, FailureReason};
+use super::{
+    gauges::{BAND, HORIZON, ORIGIN, QUANTILE, SOURCE},
+    samples::Samples,
+};
+use crate::Failure;
 use series::{Labels, Sample};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 /// How a rule labels its series.
 pub(super) struct Labelling {
@@ -14,7 +17,7 @@ pub(super) struct Labelling {
 }
 
 /// Labels that a forecast sets itself.
-const FORECAST: &[&str] = &[HORIZON, QUANTILE, BAND, SOURCE];
+const FORECAST: &[&str] = &[HORIZON, QUANTILE, BAND, SOURCE, ORIGIN];
 
 impl Labelling {
     /// For a forecast. Where the input has labels of the same names, they are kept as `exported_…`, as
@@ -44,56 +47,48 @@ impl Labelling {
 
     /// The labels of a series, without a name: the input's, the rule's over them, the external below them.
     pub(super) fn apply(&self, input: &Labels) -> Labels {
-        let mut labels: BTreeMap<String, String> = owned(&self.external).collect();
-        for (name, value) in owned(input) {
-            labels.insert(self.exported(name, input), value);
+        let mut labels: Vec<(Cow<str>, &str)> = Vec::with_capacity(8);
+        let own = self
+            .rule
+            .iter()
+            .map(|(name, value)| (Cow::Borrowed(name), value));
+        let input_pairs = input
+            .iter()
+            .map(|(name, value)| (self.exported(name, input), value));
+        let external = self
+            .external
+            .iter()
+            .map(|(name, value)| (Cow::Borrowed(name), value));
+        for (name, value) in own.chain(input_pairs).chain(external) {
+            if name != "__name__" && labels.iter().all(|(known, _)| *known != name) {
+                labels.push((name, value));
+            }
         }
-        labels.extend(owned(&self.rule));
-        labels.remove("__name__");
         Labels::new(labels).expect("all names come from checked labels")
     }
 
-    fn exported(&self, mut name: String, input: &Labels) -> String {
-        if self.own.contains(&name.as_str()) {
-            while !input.get(&name).is_empty() {
-                name.insert_str(0, "exported_");
-            }
+    fn exported<'a>(&self, name: &'a str, input: &Labels) -> Cow<'a, str> {
+        if !self.own.contains(&name) {
+            return Cow::Borrowed(name);
         }
-        name
+        let mut name = name.to_owned();
+        while !input.get(&name).is_empty() {
+            name.insert_str(0, "exported_");
+        }
+        Cow::Owned(name)
     }
 
     /// The same for whole series. Two that differ in nothing but their names become one, as after the `or` of an
     /// old metric and a new one, unless both have a sample at the same time.
-    pub(super) fn merge(&self, samples: Samples) -> Result<Samples, Failure> {
-        let mut merged = Samples::new();
-        for (labels, samples) in samples {
-            let all: &mut Vec<Sample> = merged.entry(self.apply(&labels)).or_default();
-            let is_first = all.is_empty();
-            all.extend(samples);
-            if !is_first {
-                all.sort_by_key(|sample| sample.at);
-            }
-            if all.windows(2).any(|pair| pair[0].at >= pair[1].at) {
-                return Err(twins(&self.apply(&labels)));
-            }
-        }
-        Ok(merged)
+    pub(super) fn merge(
+        &self,
+        series: impl IntoIterator<Item = (Labels, Vec<Sample>)>,
+    ) -> Result<Samples, Failure> {
+        let labelled = series
+            .into_iter()
+            .map(|(labels, samples)| (self.apply(&labels), samples));
+        Samples::of(labelled.collect())
     }
-}
-
-/// Samples by the labels of their series, oldest first.
-pub(super) type Samples = BTreeMap<Labels, Vec<Sample>>;
-
-fn owned(labels: &Labels) -> impl Iterator<Item = (String, String)> {
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    labels.iter().map(own)
-}
-
-fn twins(labels: &Labels) -> Failure {
-    Failure::new(
-        FailureReason::DuplicateSeries,
-        format!("expression gives more than one series {labels} once their names are dropped"),
-    )
 }
 
 #[cfg(test)]

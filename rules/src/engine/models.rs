@@ -1,9 +1,10 @@
 //! The models of one rule, series by series.
 
 use super::{
-    labelling::Samples,
+    samples::Samples,
     state::{Done, Quality, Row},
     tracked::Tracked,
+    vintage::Vintage,
 };
 use crate::{Evaluated, ForecastRule};
 use forecast::Fitted;
@@ -69,21 +70,24 @@ impl Models {
 
     /// Those of the present series that are to be fitted.
     pub(super) fn due(&self, present: &[(Labels, Sample)]) -> Vec<Due> {
-        let due = |(labels, known): &(Labels, Sample)| {
-            let tracked = self.series.get(labels);
-            tracked.is_none_or(Tracked::is_due).then(|| Due {
+        let tracked = self.beside(present.iter().map(|(labels, _)| labels));
+        let due = |((labels, known), tracked): (&(Labels, Sample), Option<Entry>)| {
+            let is_due = tracked.is_none_or(|(_, tracked)| tracked.is_due());
+            is_due.then(|| Due {
                 labels: labels.clone(),
                 known: *known,
-                first: tracked.map(|tracked| tracked.seen().first),
+                first: tracked.map(|(_, tracked)| tracked.seen().first),
             })
         };
-        present.iter().filter_map(due).collect()
+        present.iter().zip(tracked).filter_map(due).collect()
     }
 
     /// Takes new samples up to `end`, and forgets series that vanished long ago.
     pub(super) fn advance(&mut self, recent: &Samples, end: Timestamp, rule: &ForecastRule) {
-        for (labels, samples) in recent {
-            if let Some(tracked) = self.series.get_mut(labels) {
+        let mut known = self.series.iter_mut().peekable();
+        for (labels, samples) in recent.iter() {
+            while known.next_if(|(known, _)| *known < labels).is_some() {}
+            if let Some((_, tracked)) = known.next_if(|(known, _)| *known == labels) {
                 tracked.take(samples);
             }
         }
@@ -95,9 +99,29 @@ impl Models {
 
     /// Takes series that were fitted.
     pub(super) fn adopt(&mut self, fitted: Vec<(Labels, Tracked)>) {
+        if self.series.is_empty() {
+            // Made from all at once, the tree has no room that stays empty.
+            self.series = fitted.into_iter().collect();
+            return;
+        }
         for (labels, tracked) in fitted {
             let before = self.series.remove(&labels);
             self.series.insert(labels, tracked.replace(before));
+        }
+    }
+
+    /// The curves that are to be kept as they are now.
+    pub(super) fn issue(&self, now: Timestamp, rule: &ForecastRule) -> Vec<(Labels, Vintage)> {
+        let issue = |(labels, tracked): Entry| Some((labels.clone(), tracked.issue(now, rule)?));
+        self.series.iter().filter_map(issue).collect()
+    }
+
+    /// Keeps curves that were issued.
+    pub(super) fn keep(&mut self, issued: Vec<(Labels, Vintage)>) {
+        for (labels, vintage) in issued {
+            if let Some(tracked) = self.series.get_mut(&labels) {
+                tracked.keep(vintage);
+            }
         }
     }
 
@@ -141,14 +165,30 @@ impl Models {
         self.series.get(labels)
     }
 
-    /// Those of some series that are known.
+    /// Those of some series that are known; their labels must ascend.
     pub(super) fn of<'m>(
         &'m self,
         labels: impl Iterator<Item = &'m Labels>,
-    ) -> impl Iterator<Item = (&'m Labels, &'m Tracked)> {
-        labels.filter_map(|labels| Some((labels, self.get(labels)?)))
+    ) -> impl Iterator<Item = Entry<'m>> {
+        self.beside(labels).flatten()
+    }
+
+    /// What is known under some labels, which must ascend: the two are gone through side by side, since looking up
+    /// each of a hundred thousand takes a tenth of a second.
+    fn beside<'m>(
+        &'m self,
+        labels: impl Iterator<Item = &'m Labels>,
+    ) -> impl Iterator<Item = Option<Entry<'m>>> {
+        let mut known = self.series.iter().peekable();
+        labels.map(move |labels| {
+            while known.next_if(|(known, _)| *known < labels).is_some() {}
+            known.next_if(|(known, _)| *known == labels)
+        })
     }
 }
+
+/// A series with what is known of it.
+type Entry<'m> = (&'m Labels, &'m Tracked);
 
 /// How good the forecasts of a series have been, and how usual its last sample was.
 fn quality(tracked: &Tracked, model: &dyn Fitted, rule: &ForecastRule) -> Quality {
@@ -163,12 +203,11 @@ fn quality(tracked: &Tracked, model: &dyn Fitted, rule: &ForecastRule) -> Qualit
 }
 
 /// The quantiles of each horizon, horizon by horizon.
-fn gauges(model: &dyn Fitted, rule: &ForecastRule, now: Timestamp) -> Vec<f64> {
-    let of_horizon = rule.horizons.iter().flat_map(|ahead| {
+fn gauges(model: &dyn Fitted, rule: &ForecastRule, now: Timestamp) -> Box<[f64]> {
+    let mut values = Vec::with_capacity(rule.horizons.len() * rule.quantiles.len());
+    for ahead in &rule.horizons {
         let foreseen = model.predict(now + ahead.horizon.get());
-        rule.quantiles
-            .iter()
-            .map(move |level| foreseen.quantile(*level))
-    });
-    of_horizon.collect()
+        values.extend(rule.quantiles.iter().map(|level| foreseen.quantile(*level)));
+    }
+    values.into()
 }

@@ -1,16 +1,25 @@
 //! Reads series for a forecast in pieces of bounded size, and takes nothing partial for the whole.
 
-use super::{Context, State, labelling::Samples};
+use super::{Context, State, census::complete, samples::Samples};
 use crate::{Failure, FailureReason, ForecastRule, Source};
-use prometheus_api::{Answer, MAX_POINTS, pieces};
-use series::{Labels, Sample, Step, Timestamp};
+use prometheus_api::{MAX_POINTS, Reason, pieces};
+use series::{Labels, Step, Timestamp};
 use std::{sync::Arc, time::Duration};
 
-/// Reads what one rule's expression gives.
+/// Reads what one rule's expression gives, or what it gives for one value of a label.
 pub(super) struct Reader<'e, S> {
     pub(super) context: &'e Context<'e, S>,
     pub(super) state: &'e Arc<State>,
-    rule: &'e ForecastRule,
+    pub(super) rule: &'e ForecastRule,
+    shard: Shard,
+}
+
+/// A part of a rule's series.
+pub(super) struct Shard {
+    /// PromQL.
+    pub(super) expr: String,
+    /// How many series to expect at a time.
+    pub(super) n_series: usize,
 }
 
 /// Samples that one answer should have at most: some seventy megabytes of JSON.
@@ -28,37 +37,38 @@ impl<'e, S: Source> Reader<'e, S> {
         context: &'e Context<'e, S>,
         state: &'e Arc<State>,
         rule: &'e ForecastRule,
+        shard: Shard,
     ) -> Self {
         Self {
             context,
             state,
             rule,
+            shard,
         }
     }
 
     /// The series that exist at one time. Asked before any history, so that an expression that gives too many
     /// costs one small answer.
     pub(super) async fn at(&self, at: Timestamp) -> Result<Samples, Failure> {
-        let answer = self.context.source.instant(&self.rule.expr, at).await?;
+        let answer = self.context.source.instant(&self.shard.expr, at).await?;
         let series = complete(answer)?;
         self.context.count(series.len());
-        self.check_limit(series.len())?;
+        if series.len() > self.context.limit {
+            return Err(Failure::too_many_series(series.len(), self.context.limit));
+        }
         let samples = series
             .into_iter()
             .map(|(labels, sample)| (labels, vec![sample]));
-        self.state.labelling.merge(samples.collect())
+        self.state.labelling.merge(samples)
     }
 
-    /// All series in a range, both ends included; `n_series` is how many to expect at a time.
-    pub(super) async fn range(
-        &self,
-        range: (Timestamp, Timestamp),
-        n_series: usize,
-    ) -> Result<Samples, Failure> {
-        self.range_of(range, n_series, |_| true).await
+    /// All series in a range, both ends included.
+    pub(super) async fn range(&self, range: (Timestamp, Timestamp)) -> Result<Samples, Failure> {
+        self.range_of(range, self.shard.n_series, |_| true).await
     }
 
-    /// The series in a range whose labels, as the rule serves them, are wanted.
+    /// The series in a range whose labels, as the rule serves them, are wanted; `n_series` is how many to expect at a
+    /// time, others included.
     pub(super) async fn range_of(
         &self,
         range: (Timestamp, Timestamp),
@@ -68,12 +78,18 @@ impl<'e, S: Source> Reader<'e, S> {
         self.read(range, self.rule.step, n_series, is_wanted).await
     }
 
-    /// Fails when more series exist than the rule may have.
-    pub(super) fn check_limit(&self, n_series: usize) -> Result<(), Failure> {
-        if n_series > self.context.limit {
-            return Err(Failure::too_many_series(n_series, self.context.limit));
-        }
-        Ok(())
+    /// Fails when a part is empty that was counted a moment ago: its expression means something else than the whole.
+    pub(super) fn check_present(&self, n_series: usize) -> Result<(), Failure> {
+        let Some(label) = self.rule.for_each.as_ref().filter(|_| n_series == 0) else {
+            return Ok(());
+        };
+        let (expr, n_counted) = (&self.shard.expr, self.shard.n_series);
+        let message = format!(
+            "{expr} gives no series, although {n_counted} were counted for this value: `for_each: {label}` needs every \
+             metric of the expression to have the label, and every aggregation to keep it"
+        );
+        let reason = FailureReason::Query(Reason::Rejected);
+        Err(Failure::new(reason, message))
     }
 
     /// A time at or before which the wanted series begin, at most one history ago. Costs a hundredth of the
@@ -94,8 +110,8 @@ impl<'e, S: Source> Reader<'e, S> {
             .read((start, end), spacing, n_series, is_wanted)
             .await?;
         let first = seen
-            .values()
-            .filter_map(|samples| samples.first())
+            .iter()
+            .filter_map(|(_, samples)| samples.first())
             .map(|sample| sample.at);
         let first = first.min().unwrap_or(end);
         Ok(earliest.max(first - spacing.get()))
@@ -117,32 +133,25 @@ impl<'e, S: Source> Reader<'e, S> {
     ) -> Result<Samples, Failure> {
         let is_history = self.rule.step.count(range.1.since(range.0)) >= SHORT_GAP;
         let max_points = (MAX_ANSWER / n_series.max(1)).clamp(1, MAX_POINTS);
-        let mut samples = Samples::new();
+        let n_points = step.count(range.1.since(range.0)) + 1;
+        let mut all = Samples::default();
         for (start, end) in pieces(range, step, max_points) {
-            let (source, expr) = (&self.context.source, &self.rule.expr);
+            let (source, expr) = (&self.context.source, &self.shard.expr);
             let answer = if is_history {
                 source.history(expr, start, end, step).await?
             } else {
                 source.range(expr, start, end, step).await?
             };
-            for series in complete(answer)? {
-                self.context.count(series.samples.len());
-                if is_wanted(&self.state.labelling.apply(&series.labels)) {
-                    let all: &mut Vec<Sample> = samples.entry(series.labels).or_default();
-                    all.extend(series.samples);
-                }
-            }
+            let series = complete(answer)?;
+            self.context
+                .count(series.iter().map(|series| series.samples.len()).sum());
+            let series = series
+                .into_iter()
+                .map(|series| (series.labels, series.samples));
+            let mut piece = self.state.labelling.merge(series)?;
+            piece.retain(&is_wanted);
+            all.absorb(piece, n_points);
         }
-        self.state.labelling.merge(samples)
+        Ok(all)
     }
-}
-
-/// The value of an answer without warnings. One with warnings may hold half a fleet, and would look like all.
-fn complete<T>(answer: Answer<T>) -> Result<T, Failure> {
-    if answer.warnings.is_empty() {
-        return Ok(answer.value);
-    }
-    let warnings = answer.warnings.join("; ");
-    let message = format!("the answer may be partial: {warnings}");
-    Err(Failure::new(FailureReason::Partial, message))
 }

@@ -23,7 +23,7 @@ pub(super) async fn evaluate<S: Source>(
         .value
         .into_iter()
         .map(|(labels, sample)| (labels, vec![sample]));
-    let samples = state.labelling.merge(samples.collect())?;
+    let samples = state.labelling.merge(samples)?;
     let rows = samples.into_iter().map(|(labels, samples)| Row {
         labels: labels.named(&rule.name),
         values: samples.iter().map(|sample| sample.value).collect(),

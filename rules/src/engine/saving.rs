@@ -76,7 +76,11 @@ impl Saving {
         let mut last = None;
         self.state.with_models(|models| {
             for (labels, series) in models.after(after).take(BATCH) {
-                put_frame(&mut bytes, Kind::Series, &tracked::encode(labels, series));
+                put_frame(
+                    &mut bytes,
+                    Kind::Series,
+                    &tracked::encode(labels, series, &self.rule),
+                );
                 self.n_series += 1;
                 last = Some(labels.clone());
             }

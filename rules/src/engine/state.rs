@@ -1,10 +1,6 @@
 //! What one rule remembers from one evaluation to the next.
 
-use super::{
-    Labelling, Predicted,
-    gauges::{self, Gauges},
-    models::Models,
-};
+use super::{Labelling, models::Models};
 use crate::{Evaluated, Failure, RuleKind};
 use forecast::Standing;
 use series::{Labels, Timestamp};
@@ -49,7 +45,7 @@ pub(super) struct Row {
     /// With the name for a recording, without for a forecast.
     pub(super) labels: Labels,
     /// One for a recording; one each quantile of each horizon for a forecast, horizon by horizon.
-    pub(super) values: Vec<f64>,
+    pub(super) values: Box<[f64]>,
     /// Of a forecast; empty for a recording.
     pub(super) quality: Quality,
 }
@@ -147,17 +143,5 @@ impl State {
     fn lock(&self) -> MutexGuard<'_, Board> {
         // Nothing is computed under this lock that could leave the board half written.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The samples of an output, with all their labels.
-    pub(super) fn predictions(&self, output: &Output) -> Vec<Predicted> {
-        match &self.kind {
-            RuleKind::Forecast(rule) => {
-                let gauges = Gauges::of(rule);
-                let rows = output.rows.iter();
-                rows.flat_map(|row| gauges.expose(row)).collect()
-            }
-            RuleKind::Record(_) => output.rows.iter().map(gauges::recorded).collect(),
-        }
     }
 }

@@ -4,10 +4,11 @@ mod saved;
 
 pub(super) use saved::{decode, encode};
 
+use super::vintage::{KEPT, Vintage};
 use crate::ForecastRule;
 use forecast::{FitError, Fitted, History, HistoryError, TrackRecord, UpdateError, fit};
 use series::{Sample, Timestamp};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A series that a rule foresees.
 pub(super) struct Tracked {
@@ -19,6 +20,8 @@ pub(super) struct Tracked {
     seen: Seen,
     /// How many finite samples make another fit worth its while.
     fit_at: usize,
+    /// Curves of earlier evaluations, oldest first.
+    vintages: Vec<Arc<Vintage>>,
 }
 
 /// What is known of a series' samples when they are gone.
@@ -97,6 +100,7 @@ impl Tracked {
             unfit,
             seen,
             fit_at,
+            vintages: Vec::new(),
         }
     }
 
@@ -121,8 +125,8 @@ impl Tracked {
         }
     }
 
-    /// Takes the place of what was known before, but keeps the older model when there is none newer, and the older
-    /// record, which goes on in the units of the newer one.
+    /// Takes the place of what was known before, but keeps the older model when there is none newer, the older record,
+    /// which goes on in the units of the newer one, and the curves that were issued.
     pub(super) fn replace(mut self, before: Option<Self>) -> Self {
         if let Some(before) = before {
             self.model = self.model.or(before.model);
@@ -130,6 +134,7 @@ impl Tracked {
                 (Some(older), Some(newer)) => Some(older.in_units_of(&newer)),
                 (older, newer) => older.or(newer),
             };
+            self.vintages = before.vintages;
         }
         self
     }
@@ -140,6 +145,29 @@ impl Tracked {
 
     pub(super) fn record(&self) -> Option<&TrackRecord> {
         self.record.as_ref()
+    }
+
+    /// Curves of earlier evaluations, oldest first.
+    pub(super) fn vintages(&self) -> &[Arc<Vintage>] {
+        &self.vintages
+    }
+
+    /// The curve as it is issued now, where the last that was kept is old enough.
+    pub(super) fn issue(&self, now: Timestamp, rule: &ForecastRule) -> Option<Vintage> {
+        let last = self.vintages.last();
+        let is_due = last.is_none_or(|last| last.is_followed(now, rule));
+        self.model()
+            .filter(|_| is_due)
+            .map(|model| Vintage::of(model, now, rule))
+    }
+
+    /// Keeps a curve that was issued, in the place of the oldest.
+    pub(super) fn keep(&mut self, vintage: Vintage) {
+        if self.vintages.len() >= KEPT {
+            self.vintages.remove(0);
+        }
+        self.vintages.reserve_exact(1);
+        self.vintages.push(Arc::new(vintage));
     }
 
     pub(super) fn seen(&self) -> Seen {

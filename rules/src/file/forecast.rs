@@ -1,14 +1,14 @@
 //! Reads a `forecast:` rule.
 
 use super::{NOT_AVAILABLE, duration, expr, labels, metric_name, positive};
-use crate::{ForecastRule, NamedHorizon, rule::defaults};
+use crate::{ForecastRule, NamedHorizon, rule::defaults, shards::shard};
 use forecast::{Bounds, History, ModelKind, Settings};
-use series::{Horizon, Labels, PromDuration, Quantile, Step};
+use series::{Horizon, Labels, PromDuration, Quantile, Step, is_label_name};
 use std::time::Duration;
 use yaml::{Fields, Node};
 
 /// Labels that tell apart what one rule gives for one series.
-const TAKEN: [&str; 4] = ["horizon", "quantile", "band", "source"];
+const TAKEN: [&str; 5] = ["horizon", "quantile", "band", "source", "origin"];
 
 /// Longer than anybody keeps samples; times this far back are still far inside the range of timestamps.
 const MAX_HISTORY: Duration = Duration::from_hours(20 * 365 * 24);
@@ -20,6 +20,12 @@ const REFUSED: [&str; 2] = ["calendar", "projections"];
 pub(super) fn read(fields: &Fields) -> Option<ForecastRule> {
     let name = fields.required("forecast", metric_name);
     let expr = fields.required("expr", expr::read);
+    let for_each = or_default(
+        fields,
+        "for_each",
+        |node| label_name(node).map(Some),
+        || None,
+    );
     let span = Span::read(fields);
     let quantiles = or_default(fields, "quantiles", quantiles, default_quantiles);
     let bounds = or_default(fields, "bounds", bounds, || Bounds::UNLIMITED);
@@ -32,11 +38,17 @@ pub(super) fn read(fields: &Fields) -> Option<ForecastRule> {
     for key in REFUSED {
         fields.optional(key, refuse);
     }
+    if let (Some(expr), Some(Some(label))) = (&expr, &for_each)
+        && let Err(error) = shard(expr, label, "a")
+    {
+        fields.problem("for_each", format!("the expression {error}"));
+    }
     let span = span?;
     let max_horizon = span.horizons.last()?.horizon.get();
     Some(ForecastRule {
         name: name?,
         expr: expr?,
+        for_each: for_each?,
         step: span.step,
         history: span.history,
         settings: Settings {
@@ -49,6 +61,14 @@ pub(super) fn read(fields: &Fields) -> Option<ForecastRule> {
         quantiles: quantiles?,
         labels: labels?,
     })
+}
+
+fn label_name(node: &Node) -> Option<String> {
+    let name = node.string()?;
+    if !is_label_name(&name) || name == "__name__" {
+        node.problem(format!("`{name}` is not the name of a label"));
+    }
+    Some(name)
 }
 
 fn refuse(node: &Node) -> Option<()> {

@@ -5,10 +5,13 @@
 mod curves;
 mod failures;
 mod fleet;
+mod for_each;
 mod forecasts;
+mod growth;
 mod quality;
 mod recordings;
 mod reload;
 mod saved;
 mod schedule;
+mod vintages;
 mod world;

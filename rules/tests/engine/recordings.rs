@@ -1,6 +1,6 @@
 //! Recording rules.
 
-use crate::world::{NOW, World, engine, evaluate, outcome, value};
+use crate::world::{LOAD, NOW, World, at, engine, evaluate, outcome, value};
 use rules::FailureReason;
 
 const TOTAL: &str = "record: 'shop:total', expr: sum, labels: {team: web, app: all}";
@@ -45,4 +45,22 @@ async fn a_recording_is_limited_too() {
         failure.to_string(),
         "expression gives 51 series, limit is 50"
     );
+}
+
+#[tokio::test]
+async fn a_recording_may_stand_beside_the_forecasts_of_its_name() {
+    let record = "record: 'shop:load:forecast', expr: best, labels: {horizon: best}";
+    let mut all = Vec::new();
+    for rules in [[record, LOAD], [LOAD, record]] {
+        let world = World::with_load();
+        world.add("best", &[("app", "shop")], |_| Some(1.5));
+        let engine = engine(&world, &rules);
+        engine.evaluate(0, at(NOW)).await;
+        let series = r#"shop:load:forecast{app="shop",cluster="eu",horizon="best"}"#;
+        assert!((value(&engine, NOW, series) - 1.5).abs() < 1e-12);
+        let labels = engine.predictions(at(NOW)).into_iter().map(|p| p.labels);
+        all.push(labels.collect::<Vec<_>>());
+    }
+    assert_eq!((all[0].len(), &all[0]), (7, &all[1]));
+    assert!(all[0].is_sorted());
 }

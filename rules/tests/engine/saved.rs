@@ -181,7 +181,7 @@ async fn other_files_and_other_versions_are_refused() {
     check(b"SQLite format 3\0and more", "foreign", words);
     let mut newer = bytes.clone();
     newer[8] = 9;
-    let words = "it has format version 9, this program reads version 1";
+    let words = "it has format version 9, this program reads version 2";
     check(&newer, "version", words);
 }
 

@@ -1,12 +1,13 @@
 //! One series as bytes and back: what its model has learned, and what is known beside it.
 
-use super::{Seen, Tracked, Unfit, horizons};
+use super::{super::vintage::levels_of, KEPT, Seen, Tracked, Unfit, Vintage, horizons};
 use crate::{
     ForecastRule,
     bytes::{Taker, put},
 };
 use forecast::{StateError, TrackRecord, restore};
 use series::{Labels, Timestamp};
+use std::sync::Arc;
 
 /// Why bytes are no series, although their checksum is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,11 @@ mod unfit {
 }
 
 /// Writes a series.
-pub(in crate::engine) fn encode(labels: &Labels, tracked: &Tracked) -> Vec<u8> {
+pub(in crate::engine) fn encode(
+    labels: &Labels,
+    tracked: &Tracked,
+    rule: &ForecastRule,
+) -> Vec<u8> {
     let mut to = Vec::new();
     to.extend((labels.len() as u64).to_le_bytes());
     for (name, value) in labels.iter() {
@@ -61,7 +66,37 @@ pub(in crate::engine) fn encode(labels: &Labels, tracked: &Tracked) -> Vec<u8> {
     // No record is as long as nothing.
     let record = tracked.record.as_ref().map(TrackRecord::to_bytes);
     put(&mut to, &record.unwrap_or_default());
+    put_vintages(&mut to, tracked, rule);
     to
+}
+
+/// Writes the curves that were issued, and the levels that they were issued for: a rule may be given others.
+fn put_vintages(to: &mut Vec<u8>, tracked: &Tracked, rule: &ForecastRule) {
+    let mut vintages = Vec::new();
+    for level in &rule.quantiles {
+        vintages.extend(level.level().to_le_bytes());
+    }
+    let n_bytes = vintages.len();
+    let of_rule = |vintage: &&Arc<Vintage>| vintage.levels() == levels_of(rule);
+    for vintage in tracked.vintages.iter().filter(of_rule) {
+        vintage.put(&mut vintages);
+    }
+    put(to, &vintages[..n_bytes]);
+    put(to, &vintages[n_bytes..]);
+}
+
+/// Reads what was written so; curves for other levels are left behind.
+fn vintages(from: &mut Taker, rule: &ForecastRule) -> Option<Vec<Arc<Vintage>>> {
+    let (mut levels, mut issued) = (Taker(from.bytes()?), Taker(from.bytes()?));
+    let mut same = rule.quantiles.iter();
+    let is_same = same.all(|level| levels.f64().map(f64::to_bits) == Some(level.level().to_bits()));
+    let mut vintages = Vec::new();
+    while is_same && levels.is_empty() && !issued.is_empty() {
+        let vintage = Vintage::take(&mut issued, rule)?;
+        vintages.push(Arc::new(vintage));
+    }
+    let in_order = vintages.is_sorted_by_key(|vintage| vintage.at());
+    (in_order && vintages.len() <= KEPT).then_some(vintages)
 }
 
 /// Reads a series. Where its model or its record cannot be gone on with, it is due for a fit, and the reason is given
@@ -73,6 +108,10 @@ pub(in crate::engine) fn decode(
     let mut from = Taker(bytes);
     let labels = labels(&mut from).ok_or(Unsound)?;
     let (mut tracked, model, record) = parts(&mut from).ok_or(Unsound)?;
+    // The first version of the format knew no curves.
+    if !from.is_empty() {
+        tracked.vintages = vintages(&mut from, rule).ok_or(Unsound)?;
+    }
     if !from.is_empty() {
         return Err(Unsound);
     }
@@ -127,6 +166,7 @@ fn parts<'a>(from: &mut Taker<'a>) -> Option<(Tracked, Model<'a>, &'a [u8])> {
         unfit,
         seen,
         fit_at,
+        vintages: Vec::new(),
     };
     Some((tracked, model, from.bytes()?))
 }
@@ -167,4 +207,38 @@ fn seen(from: &mut Taker) -> Option<Seen> {
         current,
         n_finite,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RuleKind, parse};
+    use series::Sample;
+
+    #[test]
+    fn a_series_of_the_first_version_has_no_curves_and_is_read() {
+        let text = "groups: [{name: g, rules: [{forecast: a, expr: up, quantiles: [0.5]}]}]";
+        let groups = parse("r.yml", text).unwrap();
+        let RuleKind::Forecast(rule) = &groups[0].rules[0].kind else {
+            panic!("a recording");
+        };
+        let sample = |n: i64| Sample {
+            at: Timestamp::from_seconds(60 * n),
+            value: (n * n % 17) as f64,
+        };
+        let samples: Vec<_> = (0..100).map(sample).collect();
+        let mut tracked = Tracked::fit(&samples, Seen::of(&samples, samples[0]), rule);
+        tracked.keep(tracked.issue(sample(99).at, rule).unwrap());
+        let labels = Labels::new([("a", "1")]).unwrap();
+
+        let second = encode(&labels, &tracked, rule);
+        let (_, read, _) = decode(&second, rule).unwrap();
+        assert_eq!(read.vintages, tracked.vintages);
+        tracked.vintages.clear();
+        // The length of the one level, the level, and the length of no curve.
+        let first = encode(&labels, &tracked, rule);
+        let (known, read, error) = decode(&first[..first.len() - 24], rule).unwrap();
+        assert_eq!((known, read.vintages.len(), error), (labels, 0, None));
+        assert!(read.model().is_some());
+    }
 }

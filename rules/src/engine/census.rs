@@ -1,0 +1,72 @@
+//! The parts that a rule's series are asked for in: all at once, or value by value of a label.
+
+use super::{Context, models::Models, reader::Shard, state::State};
+use crate::{
+    Failure, FailureReason, ForecastRule, Source,
+    shards::{census, shard},
+};
+use prometheus_api::{Answer, Reason};
+use series::Timestamp;
+
+/// Values of one label that are asked for one after the other; more of them would not fit into an interval.
+const MAX_VALUES: usize = 1_000;
+
+/// The parts of a rule's series at one time. A label's values are counted first: one small answer, by which a rule
+/// that gives too many series is stopped, too.
+pub(super) async fn parts<S: Source>(
+    context: &Context<'_, S>,
+    state: &State,
+    rule: &ForecastRule,
+    at: Timestamp,
+) -> Result<Vec<Shard>, Failure> {
+    let Some(label) = &rule.for_each else {
+        let (expr, n_series) = (rule.expr.clone(), state.with_models(Models::len));
+        return Ok(vec![Shard { expr, n_series }]);
+    };
+    let census = census(&rule.expr, label);
+    let values = complete(context.source.instant(&census, at).await?)?;
+    context.count(values.len());
+    if values.len() > MAX_VALUES {
+        let n_values = values.len();
+        let message = format!(
+            "`{label}` has {n_values} values, at most {MAX_VALUES} are asked for one by one"
+        );
+        return Err(Failure::new(
+            FailureReason::Query(Reason::TooManySeries),
+            message,
+        ));
+    }
+    let part = |(labels, count): (series::Labels, series::Sample)| {
+        let expr = shard(&rule.expr, label, labels.get(label)).map_err(|error| {
+            let value = labels.get(label);
+            let message = format!("for {label}={value:?}, the expression {error}");
+            Failure::new(FailureReason::Query(Reason::Rejected), message)
+        })?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count is a small whole number, and such casts stop at the ends of the range"
+        )]
+        let n_series = count.value as usize;
+        Ok(Shard { expr, n_series })
+    };
+    let parts: Vec<Shard> = values
+        .into_iter()
+        .map(part)
+        .collect::<Result<_, Failure>>()?;
+    let n_series = parts.iter().map(|part| part.n_series).sum();
+    if n_series > context.limit {
+        return Err(Failure::too_many_series(n_series, context.limit));
+    }
+    Ok(parts)
+}
+
+/// The value of an answer without warnings. One with warnings may hold half a fleet, and would look like all.
+pub(super) fn complete<T>(answer: Answer<T>) -> Result<T, Failure> {
+    if answer.warnings.is_empty() {
+        return Ok(answer.value);
+    }
+    let warnings = answer.warnings.join("; ");
+    let message = format!("the answer may be partial: {warnings}");
+    Err(Failure::new(FailureReason::Partial, message))
+}
