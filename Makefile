@@ -32,13 +32,14 @@ bench-remote-read: setup
 fuzz:
 	fuzz/run $(or $(MINUTES),1) $(TARGET)
 
-# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros
+# What becomes of actions when something breaks, at each moment at which it can: a table, all zeros; and what ten
+# thousand alerts that say whatever they like reach
 fault-report:
-	cargo test --locked -p remediation --test resilience report:: -- --nocapture
+	FAULT_REPORT_FULL=1 cargo test --locked -p remediation --test resilience -- report:: fuzz:: --nocapture
 
-# From a notification to its journaled answer, at 200 requests a second
+# From a notification to its journaled answer, through the program's own server, at 200 requests a second
 bench-webhook:
-	cargo bench --locked -p remediation --bench webhook
+	cargo bench --locked -p exporter --bench webhook
 
 # What one rule over very many series costs, against a real Prometheus: make bench-rules BENCH_ARGS="--series 10000"
 bench-rules: setup

@@ -1,107 +1,80 @@
 //! `foreshadow actions`: the controls of the API, from a terminal.
 
+mod api;
+mod show;
+
 use crate::{
-    cli::{Actions, ActionsCommand},
-    redact::redacted,
+    cli::{Actions, ActionsCommand, ActionsList, ReportFormat},
     say::say,
     table::{Align, table},
 };
-use anyhow::{Context as _, bail};
-use reqwest::{Client, RequestBuilder, Response};
+use api::Api;
 use serde_json::{Value, json};
-use std::time::Duration;
-use url::Url;
-
-/// The service answers from its journal; what takes longer is broken.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Carries out one control and prints the outcome.
 pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
-    let http = Client::builder()
-        .timeout(TIMEOUT)
-        .build()
-        .context("building the HTTP client")?;
-    let api = Api {
-        base: request.url,
-        http,
-    };
+    let api = Api::new(request.url, request.http_config_file.as_deref())?;
     match request.command {
-        ActionsCommand::List => say(&list(&api.get("api/v1/actions").await?)),
+        ActionsCommand::List(wanted) => list(&api, &wanted).await,
+        ActionsCommand::Show { id, format } => {
+            let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
+            say(&match format {
+                ReportFormat::Table => show::show(&action),
+                ReportFormat::Json => format!("{action}\n"),
+            });
+            Ok(())
+        }
+        ActionsCommand::Export { since } => {
+            let query: Vec<_> = since
+                .iter()
+                .map(|since| ("since", since.as_str()))
+                .collect();
+            api.pass_on("api/v1/actions/export", &query).await
+        }
         ActionsCommand::Approve { id } => {
             // The yes is for what is seen here, whatever happens in between.
-            let action = api.get(&format!("api/v1/actions/{id}")).await?;
+            let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
             let body = json!({ "plan_hash": action["plan_hash"] });
-            api.decide(&id, "approve", body).await?;
+            api.decide(&id, "approve", body).await
+        }
+        ActionsCommand::Override { id, replicas } => {
+            let body = json!({ "replicas": replicas });
+            api.decide(&id, "override", body).await
         }
         ActionsCommand::Reject { id, reason } => {
-            api.decide(&id, "reject", json!({ "reason": reason }))
-                .await?;
+            let body = json!({ "reason": reason });
+            api.decide(&id, "reject", body).await
         }
-        ActionsCommand::Rollback { id } => api.decide(&id, "rollback", json!({})).await?,
+        ActionsCommand::Rollback { id } => api.decide(&id, "rollback", json!({})).await,
     }
+}
+
+async fn list(api: &Api, wanted: &ActionsList) -> anyhow::Result<()> {
+    let limit = wanted.limit.to_string();
+    let mut query = vec![("limit", limit.as_str())];
+    query.extend(
+        wanted
+            .workload
+            .iter()
+            .map(|name| ("workload", name.as_str())),
+    );
+    query.extend(wanted.state.iter().map(|state| ("state", state.as_str())));
+    let actions = api.get("api/v1/actions", &query).await?;
+    say(&match wanted.format {
+        ReportFormat::Table => columns(&actions),
+        ReportFormat::Json => lines(&actions),
+    });
     Ok(())
 }
 
-struct Api {
-    base: Url,
-    http: Client,
-}
-
-impl Api {
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let url = self.url(path);
-        self.ask(self.http.get(url)).await
-    }
-
-    async fn decide(&self, id: &str, decision: &str, body: Value) -> anyhow::Result<()> {
-        let url = self.url(&format!("api/v1/actions/{id}/{decision}"));
-        let action = self.ask(self.http.post(url).json(&body)).await?;
-        say(&format!(
-            "{} is now {}\n",
-            text(&action, "id"),
-            text(&action, "state")
-        ));
-        Ok(())
-    }
-
-    async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let response = request.send().await.map_err(reqwest::Error::without_url);
-        let asking = || format!("asking {}", redacted(&self.base));
-        data(response.with_context(asking)?).await
-    }
-
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}/{path}",
-            self.base.path().trim_end_matches('/')
-        ));
-        url
-    }
-}
-
-/// What is inside the envelope, or the sentence of a refusal.
-async fn data(response: Response) -> anyhow::Result<Value> {
-    let status = response.status();
-    let body = response.text().await.context("reading the answer")?;
-    let answer: Value = match serde_json::from_str(&body) {
-        Ok(answer) => answer,
-        Err(_) => bail!("the server answered {status}: {}", body.trim()),
-    };
-    match answer.get("data") {
-        Some(data) if status.is_success() => Ok(data.clone()),
-        _ => bail!(
-            "{}",
-            answer
-                .get("error")
-                .and_then(Value::as_str)
-                .unwrap_or("no reason given")
-        ),
-    }
+/// One object a line.
+fn lines(actions: &Value) -> String {
+    let actions = actions.as_array().into_iter().flatten();
+    actions.map(|action| format!("{action}\n")).collect()
 }
 
 /// Aligned columns; the last one may be as long as it likes.
-fn list(actions: &Value) -> String {
+fn columns(actions: &Value) -> String {
     use Align::Left;
     let columns = [
         ("ID", Left),
@@ -140,7 +113,7 @@ mod tests {
             { "id": "b22", "workload": "x", "state": "grace",
               "updated_at": "2026-01-01T00:01:00Z", "reason": null },
         ]);
-        insta::assert_snapshot!(list(&actions), @r"
+        insta::assert_snapshot!(columns(&actions), @r"
         ID   WORKLOAD  STATE      UPDATED               REASON
         a1   checkout  succeeded  2026-01-01T00:00:00Z  4 → 7
         b22  x         grace      2026-01-01T00:01:00Z

@@ -253,6 +253,9 @@ pub(crate) struct Actions {
         global = true
     )]
     pub(crate) url: Url,
+    /// How to reach it: credentials, TLS and proxy, with the keys of Prometheus' `http_config`
+    #[arg(long = "http.config.file", value_name = "FILE", global = true)]
+    pub(crate) http_config_file: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: ActionsCommand,
 }
@@ -261,11 +264,33 @@ pub(crate) struct Actions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActionsCommand {
     /// Actions, newest first
-    List,
+    List(ActionsList),
+    /// One action with its history
+    Show {
+        /// The action's id
+        id: String,
+        /// How it is written
+        #[arg(long, value_enum, default_value = "table")]
+        format: ReportFormat,
+    },
+    /// Every action with all that belongs to it, oldest first, one JSON object a line
+    Export {
+        /// Only those that changed since a time (RFC 3339), or within a duration like 30d
+        #[arg(long, value_name = "TIME|DURATION")]
+        since: Option<String>,
+    },
     /// Let an action that awaits approval go ahead
     Approve {
         /// The action's id
         id: String,
+    },
+    /// Let an action go ahead with another number of replicas
+    Override {
+        /// The action's id
+        id: String,
+        /// How many there are to be
+        #[arg(long, value_name = "N")]
+        replicas: u32,
     },
     /// Turn an action down before it takes effect
     Reject {
@@ -280,4 +305,21 @@ pub(crate) enum ActionsCommand {
         /// The action's id
         id: String,
     },
+}
+
+/// Which actions are listed, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ActionsList {
+    /// Only those on this workload
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// The most that are listed, up to 1000
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// How they are written
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ReportFormat,
 }

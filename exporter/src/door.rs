@@ -60,7 +60,7 @@ impl Door {
         self.check_exposure(&web)?;
         let tls = web.tls.as_ref().map(ServerTls::server_config).transpose()?;
         Ok(Admission {
-            gate: Gate::new(web.users),
+            gate: Gate::new(web.users, web.roles),
             tls: tls.map(Arc::new),
         })
     }

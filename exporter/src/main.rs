@@ -4,6 +4,7 @@ mod actions;
 mod app;
 mod bridges;
 mod budget;
+mod certified;
 mod check;
 mod cli;
 mod clock;

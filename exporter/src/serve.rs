@@ -1,6 +1,8 @@
 //! `foreshadow serve`: from the command line to a listening server, and back down in order.
 
-use crate::{app::App, cli::Serve, door::Door, http, keeper, logs, report};
+use crate::{
+    app::App, certified::CertifiedAcceptor, cli::Serve, door::Door, http, keeper, logs, report,
+};
 use anyhow::Context as _;
 use axum_server::Handle;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -10,6 +12,10 @@ use tracing::{error, info, warn};
 
 /// How often open actions are looked at when nothing woke the loop.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Time between two ticks even when one after the other alert or decision comes in; a storm of them would otherwise
+/// have open actions looked at all the time.
+const MIN_TICK: Duration = Duration::from_millis(100);
 
 /// Time that requests under way have to end after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -32,6 +38,7 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     match tls {
         Some(config) => {
             axum_server::from_tcp_rustls(listener, config)?
+                .map(CertifiedAcceptor)
                 .handle(handle)
                 .serve(router)
                 .await
@@ -59,6 +66,7 @@ async fn act(app: Arc<App>) {
     let ticks = TaskTracker::new();
     while !app.is_stopping() {
         ticks.spawn(tick(app.clone()));
+        tokio::time::sleep(MIN_TICK).await;
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             () = app.wake.notified() => {}

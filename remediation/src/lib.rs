@@ -7,6 +7,7 @@
 //!
 //! No clock: `now` is an argument. What an alert says chooses a configured workload and nothing else.
 
+mod accounts;
 pub mod actuator;
 pub mod alerting;
 mod clearing;
@@ -30,6 +31,7 @@ mod shape;
 pub mod sizing;
 mod statistics;
 mod supervisor;
+mod switch;
 mod template;
 mod verification;
 mod work;
@@ -48,4 +50,5 @@ pub use report::{Held, Moved, Report};
 pub use rollout::Strategy;
 pub use shape::{Colour, Fleets, Shape};
 pub use statistics::Better;
+pub use switch::{KillSwitch, SwitchError};
 pub use template::{Place, Template, TemplateError};

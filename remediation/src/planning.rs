@@ -19,6 +19,9 @@ const ALERT_LABELS: [&str; 2] = ["alertname", "severity"];
 /// How much of a dry run is kept with the plan.
 const MAX_REHEARSAL_CHARS: usize = 500;
 
+/// Until a forecast is asked for again that was not there: rules are not evaluated more often.
+const FORECAST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a workload is sized by: the configuration, and what was learned since.
 pub(crate) struct Outlook<'a> {
     workload: &'a Workload,
@@ -43,6 +46,7 @@ impl Remediation {
     pub(crate) async fn plan(&self, job: &Job<'_>) -> Result<Finding, StoreError> {
         let outlook = self.outlook(job.workload).await?;
         let Some(foreseen) = self.foreseen(&outlook, job.now) else {
+            job.claim.rest(FORECAST_PAUSE, job.now);
             return Ok(Finding::Hold(no_forecast(job.workload)));
         };
         if let Some(why) = self.discredited(outlook.question(), job) {

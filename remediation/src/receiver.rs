@@ -58,7 +58,7 @@ impl Remediation {
     ) -> Result<Receipt, RemediationError> {
         let current = self.current();
         let intakes = self.intakes(webhook, &current.settings, now).await?;
-        let accepted = self.journal.take_in(&intakes).await?;
+        let accepted = self.journal.take_in(intakes).await?;
         if webhook.truncated_alerts > 0 {
             tracing::warn!(
                 truncated = webhook.truncated_alerts,

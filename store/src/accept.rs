@@ -83,23 +83,6 @@ pub enum Intake {
 }
 
 impl Journal {
-    /// Takes in the alerts of one notification in their order, all or none, in one transaction.
-    ///
-    /// A firing alert that is known changes nothing, unless nothing came of it before because a guard stood
-    /// against it or no workload was about it; one whose end was heard already is ignored; where the workload
-    /// has an open action, the alert joins it; where something stands against a new one, it is deferred; else an
-    /// action is proposed. The end of the last alert that calls for an action without an effect supersedes it.
-    pub async fn take_in(&self, intakes: &[Intake]) -> Result<Vec<Accepted>, StoreError> {
-        let mut tx = self.write().await?;
-        let mut accepted = Vec::with_capacity(intakes.len());
-        for intake in intakes {
-            accepted.push(take(&mut tx, intake).await?);
-        }
-        make_room(&mut tx, &accepted).await?;
-        tx.commit().await.map_err(doing("commit a notification"))?;
-        Ok(accepted)
-    }
-
     /// Takes in a firing alert that asks for an action on a workload; see [`Journal::take_in`].
     pub async fn accept(
         &self,
@@ -111,12 +94,30 @@ impl Journal {
             proposal: proposal.clone(),
             deferral: None,
         };
-        let accepted = self.take_in(&[intake]).await?;
+        let accepted = self.take_in(vec![intake]).await?;
         Ok(accepted
             .into_iter()
             .next()
             .expect("one alert has one answer"))
     }
+}
+
+/// Takes in notifications one after the other, all or none, and commits.
+pub(crate) async fn take_together(
+    mut tx: Transaction<'static, Sqlite>,
+    notifications: &[Vec<Intake>],
+) -> Result<Vec<Vec<Accepted>>, StoreError> {
+    let mut all = Vec::with_capacity(notifications.len());
+    for intakes in notifications {
+        let mut accepted = Vec::with_capacity(intakes.len());
+        for intake in intakes {
+            accepted.push(take(&mut tx, intake).await?);
+        }
+        make_room(&mut tx, &accepted).await?;
+        all.push(accepted);
+    }
+    tx.commit().await.map_err(doing("commit a notification"))?;
+    Ok(all)
 }
 
 async fn take(

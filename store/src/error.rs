@@ -1,7 +1,7 @@
 //! What can go wrong with the journal.
 
 use crate::{ActionId, State};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// A failed operation on the journal.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,15 @@ pub enum StoreError {
         /// The action.
         id: ActionId,
     },
+    /// The program ends, or broke off; whether anything was written is not known.
+    #[error("writing to the journal was interrupted")]
+    Interrupted,
+    /// Notifications come in faster than they can be written; nothing was changed.
+    #[error("too many alerts wait to be written to the journal")]
+    Behind,
+    /// What hindered all that were to share a commit; nothing was changed.
+    #[error(transparent)]
+    Shared(Arc<StoreError>),
     /// Another action on the same workload is open; nothing was changed.
     #[error("workload {workload} already has an open action")]
     Busy {

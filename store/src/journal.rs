@@ -1,11 +1,11 @@
 //! Opening the file.
 
-use crate::{StoreError, error::doing, schema};
+use crate::{StoreError, error::doing, intake::Line, schema};
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 /// The action journal. Cheap to clone; all clones share the file.
 #[derive(Debug, Clone)]
@@ -14,6 +14,10 @@ pub struct Journal {
     pub(crate) writer: SqlitePool,
     /// Readers see the last commit and never wait for the writer.
     pub(crate) readers: SqlitePool,
+    /// What a notification has to know before it is taken in; it does not wait behind those who look at all actions.
+    pub(crate) urgent: SqlitePool,
+    /// Notifications that wait for the next commit.
+    pub(crate) line: Arc<Line>,
 }
 
 /// How long another process, such as the command line, may hold the lock before we give up.
@@ -21,6 +25,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an operation waits for a connection of ours; beyond it the caller is better told.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pages of the write-ahead log at which a commit moves them into the database by itself; what notifications write
+/// is moved before, beside the writer.
+const MAX_LOG_PAGES: &str = "8000";
 
 /// Enough for the API and a tick at once; each costs a thread.
 const MAX_READERS: u32 = 4;
@@ -50,7 +58,8 @@ impl Journal {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            .pragma("wal_autocheckpoint", MAX_LOG_PAGES);
         let pool = |size| {
             SqlitePoolOptions::new()
                 .max_connections(size)
@@ -63,14 +72,21 @@ impl Journal {
         schema::check(&writer).await?;
         schema::migrate(&writer).await?;
         let readers = pool(MAX_READERS)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(&failed)?;
-        Ok(Self { writer, readers })
+        let urgent = pool(1).connect_with(options).await.map_err(&failed)?;
+        Ok(Self {
+            writer,
+            readers,
+            urgent,
+            line: Arc::default(),
+        })
     }
 
     /// Waits for running operations and closes the file. Dropping the journal is safe too.
     pub async fn close(&self) {
+        self.urgent.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

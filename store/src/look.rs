@@ -4,6 +4,7 @@ use crate::{ActionId, Journal, StoreError, action::rfc3339, action::words, error
 use serde::Serialize;
 use serde_json::Value;
 use series::Timestamp;
+use sqlx::SqliteConnection;
 
 words! {
     /// What one look of one check came to.
@@ -71,11 +72,21 @@ impl Journal {
 
     /// All looks at an action's effect, oldest first.
     pub async fn looks(&self, id: ActionId) -> Result<Vec<Look>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM looks WHERE action = $1 ORDER BY seq")
-            .bind(id.to_string())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(doing("read the looks at an effect"))?;
-        rows.iter().map(rows::look).collect()
+        let failed = doing("read the looks at an effect");
+        let mut connection = self.readers.acquire().await.map_err(failed)?;
+        looks(&mut connection, id).await
     }
+}
+
+/// All looks at an action's effect, oldest first.
+pub(crate) async fn looks(
+    connection: &mut SqliteConnection,
+    id: ActionId,
+) -> Result<Vec<Look>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM looks WHERE action = $1 ORDER BY seq")
+        .bind(id.to_string())
+        .fetch_all(connection)
+        .await
+        .map_err(doing("read the looks at an effect"))?;
+    rows.iter().map(rows::look).collect()
 }

@@ -13,6 +13,8 @@ pub struct ActionFilter {
     pub workload: Option<String>,
     /// Only those in this state.
     pub state: Option<State>,
+    /// Only those proposed before this one: the last of one page leads to the next.
+    pub before: Option<ActionId>,
 }
 
 impl Journal {
@@ -34,10 +36,12 @@ impl Journal {
         let rows = sqlx::query(
             "SELECT * FROM actions
              WHERE ($1 IS NULL OR workload = $1) AND ($2 IS NULL OR state = $2)
-             ORDER BY created_at DESC, id DESC LIMIT $3",
+               AND ($3 IS NULL OR (created_at, id) < (SELECT created_at, id FROM actions WHERE id = $3))
+             ORDER BY created_at DESC, id DESC LIMIT $4",
         )
         .bind(&filter.workload)
         .bind(filter.state.map(State::as_str))
+        .bind(filter.before.map(|id| id.to_string()))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await
@@ -51,15 +55,7 @@ impl Journal {
         // One transaction, so that the history ends in the state that the action is shown in.
         let mut tx = self.readers.begin().await.map_err(&failed)?;
         let action = transition::fetch(&mut tx, id).await?;
-        let rows = sqlx::query("SELECT * FROM transitions WHERE action = $1 ORDER BY seq")
-            .bind(id.to_string())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(&failed)?;
-        let history = rows
-            .iter()
-            .map(rows::transition)
-            .collect::<Result<_, _>>()?;
+        let history = transition::history(&mut tx, id).await?;
         Ok((action, history))
     }
 
@@ -100,7 +96,7 @@ impl Journal {
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )
         .bind(workload)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.urgent)
         .await
         .map_err(doing("look for the last action on a workload"))?;
         row.map(|row| rows::action(&row)).transpose()

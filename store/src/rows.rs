@@ -1,7 +1,8 @@
 //! From rows to values.
 
 use crate::{
-    Action, Cause, Look, RecordedDelivery, StoreError, Transition, UnknownWord, error::doing,
+    Action, Cause, Look, RecordedDelivery, StoreError, SwitchTurn, Transition, UnknownWord,
+    error::doing,
 };
 use series::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
@@ -59,7 +60,8 @@ impl Columns<'_> {
     }
 }
 
-fn unreadable(word: UnknownWord) -> StoreError {
+/// What becomes of a word that this program does not know.
+pub(crate) fn unreadable(word: UnknownWord) -> StoreError {
     StoreError::Unreadable {
         what: word.what,
         text: word.text,
@@ -124,6 +126,17 @@ pub(crate) fn look(row: &SqliteRow) -> Result<Look, StoreError> {
         verdict: row.word("verdict")?,
         before: row.json("before")?,
         after: row.json("after")?,
+        reason: row.get("reason")?,
+    })
+}
+
+pub(crate) fn switch_turn(row: &SqliteRow) -> Result<SwitchTurn, StoreError> {
+    let row = Columns(row);
+    Ok(SwitchTurn {
+        seq: row.get("seq")?,
+        thrown: row.get("thrown")?,
+        at: row.time("at")?,
+        actor: row.get("actor")?,
         reason: row.get("reason")?,
     })
 }

@@ -4,10 +4,11 @@ use crate::{StoreError, error::doing};
 use sqlx::SqlitePool;
 
 /// Each file takes the schema to its version from the one before; a published file is never changed.
-const VERSIONS: [(i64, &str); 3] = [
+const VERSIONS: [(i64, &str); 4] = [
     (1, include_str!("sql/0001_journal.sql")),
     (2, include_str!("sql/0002_views.sql")),
     (3, include_str!("sql/0003_rollouts.sql")),
+    (4, include_str!("sql/0004_kill_switch.sql")),
 ];
 
 /// The version that this program writes.

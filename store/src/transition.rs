@@ -192,6 +192,19 @@ pub(crate) async fn fetch(
     row.map_or(Err(StoreError::NotFound(id)), |row| rows::action(&row))
 }
 
+/// All lines of an action's history, oldest first.
+pub(crate) async fn history(
+    connection: &mut SqliteConnection,
+    id: ActionId,
+) -> Result<Vec<Transition>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM transitions WHERE action = $1 ORDER BY seq")
+        .bind(id.to_string())
+        .fetch_all(connection)
+        .await
+        .map_err(doing("read an action's history"))?;
+    rows.iter().map(rows::transition).collect()
+}
+
 pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
     error
         .as_database_error()

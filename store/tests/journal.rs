@@ -65,7 +65,7 @@ async fn resolve(journal: &Journal, fingerprint: &str) -> Outcome {
         workload: Some("shop".to_owned()),
         actor: "receiver".to_owned(),
     };
-    let accepted = journal.take_in(&[end]).await.unwrap();
+    let accepted = journal.take_in(vec![end]).await.unwrap();
     accepted[0].delivery().outcome
 }
 
@@ -239,7 +239,7 @@ async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
         proposal: proposal("shop"),
         deferral: Some("cooling".to_owned()),
     };
-    let deferred = journal.take_in(&[cooling]).await.unwrap();
+    let deferred = journal.take_in(vec![cooling]).await.unwrap();
     assert_eq!(deferred[0].delivery().reason, "cooling");
     assert_eq!(deferred[0].delivery().outcome, Outcome::Deferred);
     assert_eq!(journal.deferred(NOW, 10).await.unwrap().len(), 1);
@@ -261,7 +261,7 @@ async fn an_alert_that_nobody_was_about_is_taken_up_once_a_workload_is() {
             delivery: stray.clone(),
             reason: "no workload".to_owned(),
         };
-        journal.take_in(&[stray]).await.unwrap().remove(0)
+        journal.take_in(vec![stray]).await.unwrap().remove(0)
     };
     assert!(matches!(note().await, Accepted::New(_)));
     assert!(matches!(note().await, Accepted::Duplicate(_)));
@@ -340,7 +340,7 @@ async fn old_deliveries_make_room_unless_their_action_is_open() {
             delivery: delivery.clone(),
             reason: "no workload".to_owned(),
         };
-        journal.take_in(&[stray]).await.unwrap();
+        journal.take_in(vec![stray]).await.unwrap();
     };
     let held = propose(&journal, "shop").await;
     for idx in 0..25 {
@@ -413,6 +413,7 @@ async fn actions_are_listed_newest_first_and_filtered() {
         let filter = ActionFilter {
             workload: workload.map(str::to_owned),
             state,
+            before: None,
         };
         let actions = journal.actions(&filter, limit).await.unwrap();
         actions.iter().map(|a| a.id).collect::<BTreeSet<_>>()
@@ -716,9 +717,213 @@ async fn a_notification_is_taken_in_as_a_whole() {
         ends,
         asks("c", "search"),
     ];
-    let accepted = journal.take_in(&all).await.unwrap();
+    let accepted = journal.take_in(all.to_vec()).await.unwrap();
     let outcomes: Vec<_> = accepted.iter().map(|one| one.delivery().outcome).collect();
     assert_eq!(outcomes, [Acted, Joined, Acted, Resolved, Acted]);
     assert!(matches!(accepted[2], Accepted::Duplicate(_)));
     assert_eq!(journal.open_actions().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page() {
+    let (_folder, journal) = journal().await;
+    for idx in 0..5 {
+        propose(&journal, &format!("w{idx}")).await;
+    }
+    let (mut filter, mut seen) = (ActionFilter::default(), Vec::new());
+    loop {
+        let page = journal.actions(&filter, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.id);
+        seen.extend(page.into_iter().map(|action| action.id));
+    }
+    let all = ActionFilter::default();
+    let all = journal.actions(&all, 100).await.unwrap();
+    assert_eq!(seen, all.iter().map(|action| action.id).collect::<Vec<_>>());
+    assert_eq!(seen.len(), 5);
+}
+
+#[tokio::test]
+async fn an_export_holds_all_that_changed_with_all_that_belongs_to_it() {
+    let (_folder, journal) = journal().await;
+    let old = propose(&journal, "old").await;
+    let id = propose(&journal, "shop").await;
+    fire(&journal, "another", "shop").await;
+    let states = [State::Grace, State::Applying, State::Verifying];
+    walk(&journal, id, &states).await;
+    let look = Look {
+        stage: 0,
+        number: 1,
+        at: after(2),
+        check: "p99".to_owned(),
+        verdict: LookVerdict::Successful,
+        before: None,
+        after: None,
+        reason: "it holds".to_owned(),
+    };
+    journal.note_looks(id, &[look]).await.unwrap();
+
+    // Both are of the same moment, so their identifiers decide which is first.
+    let mut ids = [old, id];
+    ids.sort_by_key(ToString::to_string);
+    let [first, second] = ids;
+    let page = journal.changed_since(None, None, 1).await.unwrap();
+    assert_eq!(page, [first]);
+    let rest = journal.changed_since(None, Some(first), 9).await.unwrap();
+    assert_eq!(rest, [second]);
+    assert_eq!(
+        journal
+            .changed_since(Some(after(1)), None, 9)
+            .await
+            .unwrap(),
+        [id]
+    );
+    let record = journal.record(id).await.unwrap();
+    assert_eq!(record.transitions.len(), 4);
+    assert_eq!(record.looks.len(), 1);
+    let fingerprints: Vec<_> = record
+        .deliveries
+        .iter()
+        .map(|delivery| delivery.cause.fingerprint.as_str())
+        .collect();
+    assert_eq!(fingerprints, ["another", "shop"]);
+    assert_eq!(journal.deliveries_of(id).await.unwrap(), record.deliveries);
+    let line = serde_json::to_value(&record).unwrap();
+    assert_eq!(line["state"], "verifying");
+    assert_eq!(line["deliveries"][1]["outcome"], "acted");
+}
+
+#[tokio::test]
+async fn turns_of_the_kill_switch_are_kept_and_not_changed() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    assert_eq!(journal.last_switch().await.unwrap(), None);
+    for (thrown, actor) in [(true, "ann"), (false, "bob")] {
+        journal
+            .note_switch(thrown, NOW, actor, "a drill")
+            .await
+            .unwrap();
+    }
+    let last = journal.last_switch().await.unwrap().unwrap();
+    assert_eq!((last.thrown, last.actor.as_str()), (false, "bob"));
+    let after_first = journal.switches(None, last.seq - 1, 9).await.unwrap();
+    assert_eq!(after_first, [last]);
+    let later = journal.switches(Some(after(1)), 0, 9).await.unwrap();
+    assert_eq!(later, []);
+
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for sql in [
+        "UPDATE kill_switch SET actor = 'x'",
+        "DELETE FROM kill_switch",
+    ] {
+        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_that_cannot_be_kept_does_not_take_others_along() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let refuse = "CREATE TRIGGER t BEFORE INSERT ON deliveries WHEN NEW.fingerprint = 'bad'
+                  BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sqlx::query(refuse).execute(&raw).await.unwrap();
+    let names = (0..200).map(|idx| {
+        if idx % 50 == 7 {
+            "bad".to_owned()
+        } else {
+            format!("f{idx}")
+        }
+    });
+    let tasks = names.map(|name| {
+        let (journal, firing) = (journal.clone(), delivery(&name, AlertStatus::Firing));
+        let task = tokio::spawn(async move { journal.accept(&firing, &proposal("shop")).await });
+        (name, task)
+    });
+    let (mut n_kept, tasks) = (0, tasks.collect::<Vec<_>>());
+    for (name, task) in tasks {
+        let accepted = task.await.unwrap();
+        assert_eq!(accepted.is_err(), name == "bad", "{name}: {accepted:?}");
+        n_kept += usize::from(accepted.is_ok());
+    }
+    assert_eq!(n_kept, 196);
+    assert_eq!(journal.deliveries(1_000).await.unwrap().len(), 196);
+    assert_eq!(journal.open_actions().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_is_taken_in_all_the_same() {
+    let (_folder, journal) = journal().await;
+    let firing = delivery("f", AlertStatus::Firing);
+    let proposal = proposal("shop");
+    {
+        let taken = journal.accept(&firing, &proposal);
+        let impatient = std::pin::pin!(taken);
+        let waker = std::task::Waker::noop();
+        let polled = impatient.poll(&mut std::task::Context::from_waker(waker));
+        assert!(polled.is_pending());
+    }
+    // The next in line finds the first one taken in.
+    let accepted = journal.accept(&firing, &proposal).await.unwrap();
+    assert!(matches!(accepted, Accepted::Duplicate(_)), "{accepted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_is_too_long_is_not_joined_and_the_rest_are_served() {
+    let (_guard, path) = folder();
+    let journal = Journal::open(&path).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let held = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let take = |nth: usize| {
+        let journal = journal.clone();
+        let strays = (0..1_000).map(|idx| Intake::Strays {
+            delivery: delivery(&format!("f{nth}-{idx}"), AlertStatus::Firing),
+            reason: "no workload".to_owned(),
+        });
+        let strays = strays.collect();
+        tokio::spawn(async move { journal.take_in(strays).await })
+    };
+    let tasks: Vec<_> = (0..20).map(take).collect();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    held.rollback().await.unwrap();
+
+    let (mut n_kept, mut n_refused) = (0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(accepted) => n_kept += accepted.len(),
+            Err(StoreError::Behind) => n_refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    // One or more are under way, five wait.
+    assert!((6_000..20_000).contains(&n_kept), "{n_kept} kept");
+    assert_eq!(n_kept + n_refused * 1_000, 20_000);
+    assert_eq!(journal.deliveries(50_000).await.unwrap().len(), n_kept);
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_written_down_is_not_told_otherwise() {
+    let (_folder, journal) = journal().await;
+    journal.close().await;
+    let take = |nth: usize| {
+        let (journal, name) = (journal.clone(), format!("f{nth}"));
+        let task = async move {
+            let firing = delivery(&name, AlertStatus::Firing);
+            journal.accept(&firing, &proposal("shop")).await
+        };
+        tokio::spawn(task)
+    };
+    for task in (0..9).map(take).collect::<Vec<_>>() {
+        let error = task.await.unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot begin to write to the journal",
+            "{error:?}"
+        );
+    }
 }

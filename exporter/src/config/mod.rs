@@ -1,10 +1,12 @@
 //! The configuration file, read to the last problem.
 
 mod http_client;
+mod roles;
 mod rule_files;
 mod web;
 
 pub(crate) use http_client::{HttpConfig, SecretFiles};
+pub(crate) use roles::{Right, Role, Roles};
 pub(crate) use rule_files::parse_all as parse_rule_files;
 pub(crate) use web::{ServerTls, WebConfig};
 

@@ -1,5 +1,6 @@
 //! The web configuration file, in the format that Prometheus' own servers read.
 
+use super::roles::{Roles, read_roles};
 use anyhow::Context as _;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -19,6 +20,8 @@ use yaml::{Document, Node, Problems};
 pub(crate) struct WebConfig {
     /// User names with the bcrypt hash of their password.
     pub(crate) users: HashMap<String, String>,
+    /// What each of them may do; where there are no users, what the owners of certificates may.
+    pub(crate) roles: Roles,
     pub(crate) tls: Option<ServerTls>,
 }
 
@@ -67,8 +70,15 @@ fn read(node: &Node, base: &Path) -> Option<WebConfig> {
                 Some((user.to_owned(), hash))
             })
         });
+        let users: HashMap<_, _> = users.unwrap_or_default().into_iter().collect();
+        let knows_certificates = tls
+            .as_ref()
+            .is_some_and(|tls: &ServerTls| tls.client_auth != ClientAuth::None && users.is_empty());
+        let is_known = |name: &str| knows_certificates || users.contains_key(name);
+        let roles = f.optional("roles", |n| read_roles(n, is_known));
         Some(WebConfig {
-            users: users.unwrap_or_default().into_iter().collect(),
+            roles: roles.unwrap_or_default(),
+            users,
             tls,
         })
     })
@@ -157,4 +167,53 @@ fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let chain: Vec<_> = found.collect::<Result<_, _>>().with_context(reading)?;
     anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", file.display());
     Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Right, Role};
+
+    const USERS: &str = "basic_auth_users: {ann: &hash $2b$10$I3tv9K/ae2efJ6b8HKbRD.F/.Y6HmgczVbET94EkgzTgsb8H.Es9C, \
+                         bob: *hash, am: *hash}\n";
+
+    fn parse(text: &str) -> Result<WebConfig, String> {
+        let read = |document: Document| document.check(|node| read(node, Path::new("/")));
+        Document::parse("web.yml", text)
+            .and_then(read)
+            .map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn whoever_has_no_role_is_a_viewer_once_there_are_roles() {
+        let without = parse(USERS).unwrap().roles;
+        assert_eq!(without.of("bob"), Role::Operator);
+        let text = format!("{USERS}roles: {{operator: [ann], sender: [am]}}\n");
+        let roles = parse(&text).unwrap().roles;
+        assert_eq!(roles.of("ann"), Role::Operator);
+        assert_eq!(roles.of("bob"), Role::Viewer);
+        assert_eq!(roles.of("am"), Role::Sender);
+        assert_eq!(roles.of("anonymous"), Role::Viewer);
+    }
+
+    #[test]
+    fn each_role_has_its_rights() {
+        let rights = [Right::Read, Right::Decide, Right::Send];
+        let of = |role: Role| rights.map(|right| role.may(right));
+        assert_eq!(of(Role::Operator), [true, true, true]);
+        assert_eq!(of(Role::Viewer), [true, false, false]);
+        assert_eq!(of(Role::Sender), [false, false, true]);
+    }
+
+    #[test]
+    fn roles_for_nobody_and_roles_given_twice_are_problems() {
+        let text =
+            format!("{USERS}roles:\n  operator: [ann, eve]\n  viewer: [ann]\n  guest: [bob]\n");
+        assert_eq!(
+            parse(&text).unwrap_err(),
+            "web.yml:3: roles.operator[1]: there is no user `eve`\n\
+             web.yml:4: roles.viewer[0]: `ann` is operator already\n\
+             web.yml:5: roles.guest: unknown key, expected one of: operator, viewer, sender"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! The action journal and its controls.
 
+pub(super) mod export;
+
 use super::{App, Caller, failure, success};
 use axum::{
     Extension, Json,
@@ -24,6 +26,8 @@ const MAX_LIMIT: u32 = 1_000;
 pub(super) struct ListQuery {
     workload: Option<String>,
     state: Option<String>,
+    /// An action; those proposed before it are listed.
+    before: Option<String>,
     limit: Option<u32>,
 }
 
@@ -45,9 +49,14 @@ pub(super) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQu
         Ok(state) => state,
         Err(error) => return unknown(&error),
     };
+    let before = match query.before.as_deref().map(str::parse).transpose() {
+        Ok(before) => before,
+        Err(error) => return unknown(&error),
+    };
     let filter = ActionFilter {
         workload: query.workload,
         state,
+        before,
     };
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     match with_histories(&app, &filter, limit).await {
@@ -101,7 +110,7 @@ struct Approval {
 /// Says yes to an action that awaits approval, or to an effect that waits for a judgement. The body may be empty.
 pub(super) async fn approve(
     State(app): State<Arc<App>>,
-    Extension(Caller(actor)): Extension<Caller>,
+    Extension(Caller { name: actor, .. }): Extension<Caller>,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
@@ -131,7 +140,7 @@ pub(super) struct Override {
 /// Puts another number in place of the planned one, and says yes to it.
 pub(super) async fn override_plan(
     State(app): State<Arc<App>>,
-    Extension(Caller(actor)): Extension<Caller>,
+    Extension(Caller { name: actor, .. }): Extension<Caller>,
     Path(id): Path<String>,
     body: Result<Json<Override>, JsonRejection>,
 ) -> Response {
@@ -159,7 +168,7 @@ pub(super) struct Rejection {
 /// Says no to an action that has had no effect yet; the reason is kept.
 pub(super) async fn reject(
     State(app): State<Arc<App>>,
-    Extension(Caller(actor)): Extension<Caller>,
+    Extension(Caller { name: actor, .. }): Extension<Caller>,
     Path(id): Path<String>,
     body: Result<Json<Rejection>, JsonRejection>,
 ) -> Response {
@@ -180,7 +189,7 @@ pub(super) async fn reject(
 /// Orders the way back.
 pub(super) async fn rollback(
     State(app): State<Arc<App>>,
-    Extension(Caller(actor)): Extension<Caller>,
+    Extension(Caller { name: actor, .. }): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Response {
     match id.parse() {
@@ -204,7 +213,13 @@ fn unknown(error: &UnknownWord) -> Response {
 }
 
 fn refused(error: ControlError) -> Response {
-    let status = match &error {
+    let status = status(&error);
+    failure(status, format!("{:#}", anyhow::Error::new(error)))
+}
+
+/// The status of a decision that was not taken.
+pub(super) fn status(error: &ControlError) -> StatusCode {
+    match error {
         ControlError::Journal(StoreError::NotFound(_)) => StatusCode::NOT_FOUND,
         ControlError::NotNow { .. }
         | ControlError::NotConfigured(_)
@@ -213,6 +228,5 @@ fn refused(error: ControlError) -> Response {
             StoreError::Conflict { .. } | StoreError::PlanChanged { .. } | StoreError::Busy { .. },
         ) => StatusCode::CONFLICT,
         ControlError::Journal(_) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    failure(status, format!("{:#}", anyhow::Error::new(error)))
+    }
 }

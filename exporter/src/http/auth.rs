@@ -1,7 +1,13 @@
-//! Basic authentication as Prometheus' exporter-toolkit does it: for every route, once users are configured.
+//! Basic authentication as Prometheus' exporter-toolkit does it, for every route once users are configured; and
+//! what each caller may do.
 
-use super::App;
+use super::{App, failure, origin};
+use crate::{
+    certified::Certified,
+    config::{Right, Role, Roles},
+};
 use axum::{
+    Extension,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     middleware::Next,
@@ -14,9 +20,12 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// Who called, for the journal.
+/// Who called, for the journal, and as what.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller(pub(crate) String);
+pub(crate) struct Caller {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
 
 /// The name that is journaled where no users are configured.
 const ANONYMOUS: &str = "anonymous";
@@ -30,6 +39,7 @@ const MAX_REMEMBERED: usize = 256;
 /// Checks passwords, and remembers which it has seen to be right.
 pub(crate) struct Gate {
     users: HashMap<String, String>,
+    roles: Roles,
     accepted: Mutex<HashSet<(String, String)>>,
     /// Held for each check, so that guesses by the thousand take one core and not all of them.
     turn: Semaphore,
@@ -38,15 +48,16 @@ pub(crate) struct Gate {
 impl Default for Gate {
     /// Lets everybody in.
     fn default() -> Self {
-        Self::new(HashMap::new())
+        Self::new(HashMap::new(), Roles::default())
     }
 }
 
 impl Gate {
     /// Guards with these user names and bcrypt hashes; lets everybody in when there are none.
-    pub(crate) fn new(users: HashMap<String, String>) -> Self {
+    pub(crate) fn new(users: HashMap<String, String>, roles: Roles) -> Self {
         Self {
             users,
+            roles,
             accepted: Mutex::default(),
             turn: Semaphore::new(1),
         }
@@ -87,28 +98,60 @@ impl Gate {
     }
 }
 
-/// Lets a request pass with its caller's name noted, or answers 401.
+/// Lets a request pass with its caller noted, or answers 401.
 pub(super) async fn authenticate(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let gate = app.door.gate();
-    if gate.is_open() {
-        request
-            .extensions_mut()
-            .insert(Caller(ANONYMOUS.to_owned()));
-        return next.run(request).await;
-    }
-    let Some(pair) = credentials(request.headers()) else {
-        return refuse();
+    let name = if gate.is_open() {
+        let certified = request.extensions().get::<Certified>();
+        let name = certified.and_then(|Certified(name)| name.clone());
+        name.unwrap_or_else(|| ANONYMOUS.to_owned())
+    } else {
+        let Some(pair) = credentials(request.headers()) else {
+            return refuse();
+        };
+        let name = pair.0.clone();
+        if !Arc::clone(&gate).admits(pair).await {
+            return refuse();
+        }
+        name
     };
-    let caller = Caller(pair.0.clone());
-    if !gate.admits(pair).await {
-        return refuse();
-    }
-    request.extensions_mut().insert(caller);
+    let role = gate.roles.of(&name);
+    request.extensions_mut().insert(Caller { name, role });
     next.run(request).await
+}
+
+/// Lets a request pass whose caller may do this, or answers 403. What changes something is not taken from the
+/// page of another site.
+pub(super) async fn permit(
+    State(right): State<Right>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !caller.role.may(right) {
+        return failure(StatusCode::FORBIDDEN, not_permitted(&caller, right));
+    }
+    if right != Right::Read
+        && let Err(sentence) = origin::check(request.headers())
+    {
+        return failure(StatusCode::FORBIDDEN, sentence);
+    }
+    next.run(request).await
+}
+
+/// Why a caller may not do something.
+pub(super) fn not_permitted(caller: &Caller, right: Right) -> String {
+    let (name, role) = (&caller.name, caller.role.as_str());
+    let whose = match right {
+        Right::Read => "read is for viewers and operators",
+        Right::Decide => "decide is for operators",
+        Right::Send => "deliver alerts is for senders and operators",
+    };
+    format!("{name} is a {role} here, and to {whose}: see `roles` in the web configuration file")
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
@@ -138,7 +181,8 @@ mod tests {
 
     fn gate() -> Arc<Gate> {
         let hash = bcrypt::hash("secret", 4).unwrap();
-        Arc::new(Gate::new(HashMap::from([("ann".to_owned(), hash)])))
+        let users = HashMap::from([("ann".to_owned(), hash)]);
+        Arc::new(Gate::new(users, Roles::default()))
     }
 
     async fn admits(gate: &Arc<Gate>, user: &str, password: &str) -> bool {

@@ -4,6 +4,8 @@ mod actions;
 mod auth;
 mod lifecycle;
 mod measure;
+mod origin;
+mod pages;
 mod params;
 mod predictions;
 mod query;
@@ -12,7 +14,7 @@ mod webhook;
 
 pub(crate) use auth::Gate;
 
-use crate::app::App;
+use crate::{app::App, config::Right};
 use auth::Caller;
 use axum::{
     Json, Router,
@@ -36,25 +38,14 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 pub(crate) fn router(app: Arc<App>) -> Router {
     let authenticate = middleware::from_fn_with_state(app.clone(), auth::authenticate);
     let measure = middleware::from_fn_with_state(app.clone(), measure::measure);
+    let permit = |right| middleware::from_fn_with_state(right, auth::permit);
     Router::new()
-        .route("/metrics", get(predictions::metrics))
-        .route("/predictions", get(predictions::predictions))
-        .route("/api/v1/read", post(read::read))
-        .route("/api/v1/query", get(query::instant).post(query::instant))
-        .route("/api/v1/query_range", get(query::range).post(query::range))
-        .route("/api/v1/series", get(query::series).post(query::series))
-        .route("/api/v1/labels", get(query::labels).post(query::labels))
-        .route("/api/v1/label/{name}/values", get(query::values))
-        .route("/api/v1/webhook/alertmanager", post(webhook::receive))
-        .route("/api/v1/actions", get(actions::list))
-        .route("/api/v1/actions/{id}", get(actions::show))
-        .route("/api/v1/actions/{id}/approve", post(actions::approve))
-        .route("/api/v1/actions/{id}/reject", post(actions::reject))
-        .route("/api/v1/actions/{id}/override", post(actions::override_plan))
-        .route("/api/v1/actions/{id}/rollback", post(actions::rollback))
+        .merge(reading().route_layer(permit(Right::Read)))
+        .merge(deciding().route_layer(permit(Right::Decide)))
+        .merge(sending().route_layer(permit(Right::Send)))
+        .merge(pages::router())
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
-        .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(
@@ -65,6 +56,40 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         // Outermost, so that strangers are counted too.
         .route_layer(measure)
         .with_state(app)
+}
+
+/// What only looks.
+fn reading() -> Router<Arc<App>> {
+    Router::new()
+        .route("/metrics", get(predictions::metrics))
+        .route("/predictions", get(predictions::predictions))
+        .route("/api/v1/read", post(read::read))
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/series", get(query::series).post(query::series))
+        .route("/api/v1/labels", get(query::labels).post(query::labels))
+        .route("/api/v1/label/{name}/values", get(query::values))
+        .route("/api/v1/actions", get(actions::list))
+        .route("/api/v1/actions/export", get(actions::export::export))
+        .route("/api/v1/actions/{id}", get(actions::show))
+}
+
+/// What decides something.
+fn deciding() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/actions/{id}/approve", post(actions::approve))
+        .route("/api/v1/actions/{id}/reject", post(actions::reject))
+        .route(
+            "/api/v1/actions/{id}/override",
+            post(actions::override_plan),
+        )
+        .route("/api/v1/actions/{id}/rollback", post(actions::rollback))
+        .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
+}
+
+/// What alerts come in by.
+fn sending() -> Router<Arc<App>> {
+    Router::new().route("/api/v1/webhook/alertmanager", post(webhook::receive))
 }
 
 /// An answer in the envelope of Prometheus' own API.

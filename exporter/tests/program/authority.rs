@@ -31,11 +31,11 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for a server on loopback, or for a client.
-    pub(crate) fn certify(&self) -> Identity {
+    /// A certificate for a server on loopback, or for a client, of this name.
+    pub(crate) fn certify(&self, name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "leaf");
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity {
             cert: certificate.pem(),
@@ -48,7 +48,7 @@ impl Authority {
     pub(crate) fn server(&self, clients: Option<&Self>) -> ServerConfig {
         // Refused when there is one already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let Identity { cert, key } = self.certify();
+        let Identity { cert, key } = self.certify("leaf");
         let builder = match clients {
             None => ServerConfig::builder().with_no_client_auth(),
             Some(clients) => {

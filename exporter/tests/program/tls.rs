@@ -10,7 +10,7 @@ const WEB: &str = "tls_server_config: {cert_file: server.crt, key_file: server.k
                    client_ca_file: clients.crt, client_auth_type: RequireAndVerifyClientCert}\n";
 
 /// Someone who trusts this authority, and may have a certificate to show.
-fn caller(trusted: &Authority, shown: Option<&Identity>) -> reqwest::Client {
+pub(crate) fn caller(trusted: &Authority, shown: Option<&Identity>) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(trusted.pem().as_bytes()).unwrap();
     let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([ca]);
     if let Some(Identity { cert, key }) = shown {
@@ -42,23 +42,23 @@ async fn reload(caller: &reqwest::Client, url: &str) -> (u16, String) {
 async fn a_caller_shows_a_certificate_and_a_reload_shows_the_server_s_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let [old, new, clients] = ["old", "new", "clients"].map(Authority::new);
-    old.certify().write(dir.path(), "server");
+    old.certify("leaf").write(dir.path(), "server");
     fs::write(dir.path().join("clients.crt"), clients.pem()).unwrap();
     fs::write(dir.path().join("web.yml"), WEB).unwrap();
     let (f, url) = start(dir.path());
 
-    let known = clients.certify();
+    let known = clients.certify("leaf");
     let knows_old = caller(&old, Some(&known));
     f.until("the server answers", async |_| {
         ask(&knows_old, &url).await == Some(200)
     })
     .await;
     assert_eq!(ask(&caller(&old, None), &url).await, None);
-    let stranger = old.certify();
+    let stranger = old.certify("leaf");
     assert_eq!(ask(&caller(&old, Some(&stranger)), &url).await, None);
     assert_eq!(ask(&caller(&new, Some(&known)), &url).await, None);
 
-    new.certify().write(dir.path(), "server");
+    new.certify("leaf").write(dir.path(), "server");
     assert_eq!(reload(&knows_old, &url).await.0, 200);
     let knows_new = caller(&new, Some(&known));
     assert_eq!(ask(&knows_new, &url).await, Some(200));

@@ -88,7 +88,7 @@ async fn a_private_authority_is_trusted_and_a_certificate_shown() {
     let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
     let prometheus = StandIn::default();
     let url = prometheus.secure(servers.server(Some(&clients)));
-    clients.certify().write(dir.path(), "client");
+    clients.certify("client").write(dir.path(), "client");
     fs::write(dir.path().join("servers.crt"), servers.pem()).unwrap();
     fs::write(dir.path().join("clients.crt"), clients.pem()).unwrap();
     let shown = "cert_file: client.crt, key_file: client.key";

@@ -9,3 +9,4 @@ mod fuzz;
 mod laws;
 mod report;
 mod sim;
+mod switch;

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use store::{Action, ActionFilter, ActionId, Journal, State};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -258,6 +258,12 @@ pub(crate) struct Sim {
 
 const WORKLOADS: [&str; 2] = ["checkout", "search"];
 
+/// A folder in memory, where there is one. It is the program that dies here and not the machine, and what a
+/// program has handed to the system outlives it on any file system; waiting for a disk would show nothing more.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 pub(crate) const CHECK: &str = "count: 2, interval: 10s, failure_limit: 0, verify: [p99]";
 
 fn settings(mode: &str, rollout: &str, kill_switch: &str) -> Settings {
@@ -292,12 +298,23 @@ guards: {{max_actions_per_hour: 1000, kill_switch_file: '{kill_switch}'}}
     settings.map_err(|problems| problems.to_string()).unwrap()
 }
 
+/// A journal in which nothing stands yet; to set up its tables takes longer than most runs.
+static EMPTY: OnceCell<Vec<u8>> = OnceCell::const_new();
+
+async fn empty_journal() -> Vec<u8> {
+    let folder = memory();
+    let path = folder.path().join("journal.db");
+    Journal::open(&path).await.unwrap().close().await;
+    std::fs::read(path).unwrap()
+}
+
 impl Sim {
     pub(crate) async fn new(mode: &str, rollout: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = memory();
         let kill_switch = folder.path().join("STOP");
         let settings = settings(mode, rollout, &kill_switch.display().to_string());
         let path = folder.path().join("journal.db");
+        std::fs::write(&path, EMPTY.get_or_init(empty_journal).await).unwrap();
         let journal = Journal::open(&path).await.unwrap();
         let fleets = rollout.contains("blue_green").then_some(Fleets {
             active: Colour::Blue,

@@ -11,8 +11,9 @@ use reqwest::{
     tls::Version,
 };
 use secret::Secret;
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use url::Url;
+use yaml::{Document, Node, Problems};
 
 /// How requests to one server are made. Files of secrets are read when a client is built.
 #[derive(Debug, Clone)]
@@ -60,6 +61,15 @@ struct ProxyConfig {
 type Headers = Vec<(HeaderName, Vec<Secret>)>;
 
 impl HttpConfig {
+    /// Reads a file that holds nothing else; relative names in it start from its folder.
+    pub(crate) fn load(path: &Path) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&file, &e))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        let read = |node: &Node| node.map(|fields| Some(Self::read(fields, base)));
+        Document::parse(file, &text)?.check(read)
+    }
+
     /// What the files of secrets hold now; differs from before when one was rotated.
     pub(crate) fn secret_files(&self) -> SecretFiles {
         let of_tls = [&self.tls.ca, &self.tls.cert, &self.tls.key];

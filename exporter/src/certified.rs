@@ -1,0 +1,82 @@
+//! Who a client certificate names, handed on to the requests of its connection.
+
+use axum_server::{accept::Accept, tls_rustls::RustlsAcceptor};
+use futures::{FutureExt as _, future::BoxFuture};
+use rustls::pki_types::CertificateDer;
+use std::io;
+use tokio::net::TcpStream;
+use tower_http::add_extension::AddExtension;
+use x509_parser::{extensions::GeneralName, parse_x509_certificate};
+
+/// The name in the certificate that a caller showed; none where it showed none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Certified(pub(crate) Option<String>);
+
+/// Accepts TLS connections, and notes on each whose it is.
+#[derive(Clone)]
+pub(crate) struct CertifiedAcceptor(pub(crate) RustlsAcceptor);
+
+/// What the server's own acceptor makes of a connection.
+type Tls<S> = <RustlsAcceptor as Accept<TcpStream, S>>::Stream;
+
+impl<S: Send + 'static> Accept<TcpStream, S> for CertifiedAcceptor {
+    type Stream = Tls<S>;
+    type Service = AddExtension<S, Certified>;
+    type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let accepted = self.0.accept(stream, service);
+        async move {
+            let (stream, service) = accepted.await?;
+            let (_, session) = stream.get_ref();
+            let shown = session.peer_certificates().and_then(<[_]>::first);
+            let certified = Certified(shown.and_then(name));
+            Ok((stream, AddExtension::new(service, certified)))
+        }
+        .boxed()
+    }
+}
+
+/// The common name of the subject or, where there is none, the first alternative name that is a text.
+fn name(certificate: &CertificateDer) -> Option<String> {
+    let (_, parsed) = parse_x509_certificate(certificate).ok()?;
+    let common = parsed.subject().iter_common_name().next();
+    if let Some(common) = common.and_then(|name| name.as_str().ok()) {
+        return Some(common.to_owned());
+    }
+    let alternatives = parsed.subject_alternative_name().ok()??;
+    let texts = alternatives.value.general_names.iter();
+    let mut texts = texts.filter_map(|name| match name {
+        GeneralName::RFC822Name(text) | GeneralName::DNSName(text) | GeneralName::URI(text) => {
+            Some((*text).to_owned())
+        }
+        _ => None,
+    });
+    texts.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    fn certificate(common: Option<&str>, alternatives: &[&str]) -> CertificateDer<'static> {
+        let alternatives: Vec<_> = alternatives.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(alternatives).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        if let Some(common) = common {
+            params.distinguished_name.push(DnType::CommonName, common);
+        }
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().clone()
+    }
+
+    #[test]
+    fn a_certificate_names_its_subject_or_else_an_alternative() {
+        let named = |common, alternatives: &[&str]| name(&certificate(common, alternatives));
+        assert_eq!(named(Some("ann"), &["host"]).as_deref(), Some("ann"));
+        assert_eq!(named(None, &["127.0.0.1", "host"]).as_deref(), Some("host"));
+        assert_eq!(named(None, &[]), None);
+        assert_eq!(name(&CertificateDer::from(vec![1, 2, 3])), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! What the journal and the configuration tell to those who only look.
+
+use crate::{Remediation, config::Workload};
+use series::Timestamp;
+use store::{Action, ActionId, Record, StoreError, SwitchTurn};
+
+impl Remediation {
+    /// The actions that still run, oldest first.
+    pub async fn open_actions(&self) -> Result<Vec<Action>, StoreError> {
+        self.journal.open_actions().await
+    }
+
+    /// An action with its history, looks and alerts.
+    pub async fn record(&self, id: ActionId) -> Result<Record, StoreError> {
+        self.journal.record(id).await
+    }
+
+    /// At most `limit` actions that changed at or after `since`, oldest first, from the one proposed after
+    /// `after` on.
+    pub async fn changed_since(
+        &self,
+        since: Option<Timestamp>,
+        after: Option<ActionId>,
+        limit: u32,
+    ) -> Result<Vec<ActionId>, StoreError> {
+        self.journal.changed_since(since, after, limit).await
+    }
+
+    /// At most `limit` turns of the kill switch at or after `since` with a larger number than `after`, oldest
+    /// first.
+    pub async fn switches(
+        &self,
+        since: Option<Timestamp>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<SwitchTurn>, StoreError> {
+        self.journal.switches(since, after, limit).await
+    }
+
+    /// The workload of this name, as it is configured now.
+    pub fn workload(&self, name: &str) -> Option<Workload> {
+        self.current().settings.workload(name).cloned()
+    }
+
+    /// The names of the configured workloads, in the order of the file.
+    pub fn workload_names(&self) -> Vec<String> {
+        let current = self.current();
+        let workloads = current.settings.workloads.iter();
+        workloads.map(|workload| workload.name.clone()).collect()
+    }
+}

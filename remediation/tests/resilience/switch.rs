@@ -1,0 +1,54 @@
+//! The kill switch as people turn it: a file, and a line in the journal.
+
+use crate::sim::{CHECK, NOW, Sim};
+use remediation::SwitchError;
+use std::fs;
+use store::State;
+
+#[tokio::test]
+async fn a_thrown_switch_stops_actions_and_a_released_one_lets_them_go_on() {
+    let mut sim = Sim::new("auto", &format!("{{direct: {{wait: 10s, {CHECK}}}}}")).await;
+    let remediation = sim.remediation.clone();
+    let switch = remediation.kill_switch().await.unwrap().unwrap();
+    assert_eq!((switch.stands, switch.last), (None, None));
+
+    remediation
+        .throw_kill_switch("ann", "a drill", NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(&sim.kill_switch).unwrap(),
+        "ann: a drill\n"
+    );
+    assert!(sim.deliver("firing", "checkout", NOW).await);
+    sim.tick(NOW).await;
+    assert_eq!(sim.actions().await, [], "the switch is thrown");
+    // Thrown twice is thrown once.
+    remediation
+        .throw_kill_switch("bob", "me too", NOW)
+        .await
+        .unwrap();
+    let switch = remediation.kill_switch().await.unwrap().unwrap();
+    assert!(switch.stands.unwrap().contains("is there"));
+    assert_eq!(switch.last.unwrap().actor, "ann");
+
+    remediation
+        .release_kill_switch("bob", "done", NOW)
+        .await
+        .unwrap();
+    assert!(!sim.kill_switch.exists());
+    sim.tick(NOW).await;
+    let states: Vec<_> = sim.actions().await.iter().map(|a| a.state).collect();
+    assert_eq!(states, [State::Grace]);
+    let turns = remediation.switches(None, 0, 9).await.unwrap();
+    let turns: Vec<_> = turns.iter().map(|t| (t.thrown, &*t.actor)).collect();
+    assert_eq!(turns, [(true, "ann"), (false, "bob")]);
+}
+
+#[tokio::test]
+async fn a_switch_that_cannot_be_made_is_no_secret() {
+    let sim = Sim::new("auto", &format!("{{direct: {{wait: 10s, {CHECK}}}}}")).await;
+    fs::remove_dir_all(sim.kill_switch.parent().unwrap()).unwrap();
+    let error = sim.remediation.throw_kill_switch("ann", "x", NOW).await;
+    assert!(matches!(error, Err(SwitchError::File { what: "make", .. })));
+}

@@ -1,0 +1,153 @@
+//! Notifications that arrive at once share one commit.
+//!
+//! A commit waits for the disk, and the journal has one writer: one commit a notification would make each wait for all
+//! before it. So whoever comes while a commit is under way lines up, and the next commit takes all of them.
+
+use crate::{Accepted, Intake, Journal, StoreError, accept::take_together};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+use tokio::sync::oneshot;
+
+/// Notifications that one commit takes; what an error means for each is found out by trying them one by one.
+const MAX_BATCH: usize = 64;
+
+/// Alerts in line beyond which a notification is better sent again later. Of each, some 32 KiB are kept at most.
+const MAX_WAITING: usize = 4_096;
+
+/// Commits until what the write-ahead log holds is moved into the database, beside the writer: at a commit it would
+/// make the notification wait that happens to be the one.
+const CHECKPOINT_EVERY: u32 = 128;
+
+type Answer = Result<Vec<Accepted>, StoreError>;
+
+/// A notification in line.
+struct Waiting {
+    intakes: Vec<Intake>,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Waiting {
+    /// What it counts for; one without alerts takes room, too.
+    fn weight(&self) -> usize {
+        self.intakes.len().max(1)
+    }
+}
+
+/// Who waits for the next commit.
+#[derive(Default)]
+pub(crate) struct Line {
+    waiting: Mutex<VecDeque<Waiting>>,
+    /// Held by the one commit that is under way.
+    turn: tokio::sync::Mutex<()>,
+    commits: AtomicU32,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} waiting", self.waiting().len())
+    }
+}
+
+impl Line {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, notification: Waiting) -> Result<(), StoreError> {
+        let mut waiting = self.waiting();
+        if waiting.iter().map(Waiting::weight).sum::<usize>() >= MAX_WAITING {
+            return Err(StoreError::Behind);
+        }
+        waiting.push_back(notification);
+        Ok(())
+    }
+
+    fn next_batch(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting();
+        let n_served = waiting.len().min(MAX_BATCH);
+        waiting.drain(..n_served).collect()
+    }
+}
+
+impl Journal {
+    /// Takes in the alerts of one notification in their order, all or none; several notifications may share a
+    /// transaction. Once this returns, they are on the disk; whoever hangs up before may find them there, too.
+    ///
+    /// A firing alert that is known changes nothing, unless nothing came of it before because a guard stood
+    /// against it or no workload was about it; one whose end was heard already is ignored; where the workload
+    /// has an open action, the alert joins it; where something stands against a new one, it is deferred; else an
+    /// action is proposed. The end of the last alert that calls for an action without an effect supersedes it.
+    pub async fn take_in(&self, intakes: Vec<Intake>) -> Result<Vec<Accepted>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.line.join(Waiting { intakes, answer })?;
+        // A task of its own, so that a caller who hangs up does not take the others' commit along.
+        tokio::spawn(self.clone().serve_line());
+        answered.await.unwrap_or(Err(StoreError::Interrupted))
+    }
+
+    /// Waits for the turn, and serves whoever is in line by then. Each who lines up brings one of these, so nobody is
+    /// left over; those whose caller was served already find the line empty.
+    async fn serve_line(self) {
+        let line = Arc::clone(&self.line);
+        let _turn = line.turn.lock().await;
+        let batch = line.next_batch();
+        if batch.is_empty() {
+            return;
+        }
+        let (intakes, answers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|Waiting { intakes, answer }| (intakes, answer))
+            .unzip();
+        for (answer, accepted) in answers.into_iter().zip(self.take_batch(&intakes).await) {
+            // Whoever hung up does not want to know.
+            let _ = answer.send(accepted);
+        }
+        self.note_commit();
+    }
+
+    async fn take_batch(&self, batch: &[Vec<Intake>]) -> Vec<Answer> {
+        if batch.len() > 1
+            && let Ok(tx) = self.write().await
+            && let Ok(all) = take_together(tx, batch).await
+        {
+            return all.into_iter().map(Ok).collect();
+        }
+        self.take_apart(batch).await
+    }
+
+    /// One by one, so that each hears of its own failure. Where the journal cannot be written at all, nobody is made
+    /// to wait for that to show again.
+    async fn take_apart(&self, batch: &[Vec<Intake>]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for intakes in batch {
+            let tx = match self.write().await {
+                Ok(tx) => tx,
+                Err(error) => {
+                    let error = Arc::new(error);
+                    let rest = || Err(StoreError::Shared(Arc::clone(&error)));
+                    answers.resize_with(batch.len(), rest);
+                    break;
+                }
+            };
+            let taken = take_together(tx, std::slice::from_ref(intakes)).await;
+            answers.push(taken.map(|mut taken| taken.pop().unwrap_or_default()));
+        }
+        answers
+    }
+
+    fn note_commit(&self) {
+        if self.line.commits.fetch_add(1, Relaxed) % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1 {
+            let readers = self.readers.clone();
+            tokio::spawn(async move {
+                let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)");
+                // What is not moved this time is moved the next time.
+                let _ = checkpoint.execute(&readers).await;
+            });
+        }
+    }
+}
