@@ -1,0 +1,250 @@
+//! An actuator that sets and reads what a Kubernetes cluster runs.
+
+mod api;
+mod autoscaler;
+mod event;
+mod resize;
+mod scale;
+mod setting;
+
+pub(crate) use api::check_kubeconfig;
+
+use super::{Actuator, ActuatorError, Occasion};
+use crate::{
+    Shape,
+    config::{KubernetesActuator, Object, Setting},
+};
+use api::{Api, Order};
+use autoscaler::Bounds;
+use futures::future::BoxFuture;
+use resize::Resizing;
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use store::State;
+
+/// Carries out what a [`KubernetesActuator`] describes, on the objects that workloads name and on nothing else.
+pub struct KubernetesDriver {
+    api: Api,
+    /// The plurals that the API server was asked for, by group, version and kind.
+    plurals: Mutex<HashMap<[String; 3], String>>,
+    /// What was found last, by workload. A change is made to this version of the object or not at all.
+    seen: Mutex<HashMap<String, Found>>,
+}
+
+/// What there is, and how it is changed.
+#[derive(Debug, Clone)]
+struct Found {
+    shape: Shape,
+    /// The `resourceVersion` that was read.
+    version: String,
+    /// What a change is sent to.
+    path: String,
+    means: Means,
+}
+
+/// Which number of an object is set.
+#[derive(Debug, Clone)]
+enum Means {
+    /// The replicas of its scale.
+    Replicas,
+    /// The floor of the autoscaler that governs it.
+    Floor(Bounds),
+    /// What the object's configuration turns a number into.
+    Setting,
+    /// The same, in the pods that are running.
+    Pods(Resizing),
+}
+
+impl KubernetesDriver {
+    /// Connects to nothing before the first call, and never sends a request twice on its own account.
+    pub fn new(config: KubernetesActuator) -> Self {
+        Self {
+            api: Api::new(config),
+            plurals: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    async fn look(&self, occasion: Occasion<'_>) -> Result<Found, ActuatorError> {
+        let found = self.look_ahead(named(occasion)?).await?;
+        Ok(match occasion.state {
+            State::RollingBack => found.on_the_way_back(),
+            _ => found,
+        })
+    }
+
+    async fn look_ahead(&self, object: &Object) -> Result<Found, ActuatorError> {
+        let path = scale::path(object, &self.plural(object).await?);
+        if let Some(setting) = &object.setting {
+            return self.look_at(object, setting, path).await;
+        }
+        let (found, autoscaler) = futures::future::try_join(
+            scale::look(&self.api, &path),
+            autoscaler::governing(&self.api, object),
+        )
+        .await?;
+        match autoscaler {
+            None => Ok(found),
+            Some(one) => autoscaler::found(&one, object, found.shape.replicas),
+        }
+    }
+
+    /// Reads which number an object's fields stand for.
+    async fn look_at(
+        &self,
+        object: &Object,
+        setting: &Setting,
+        path: String,
+    ) -> Result<Found, ActuatorError> {
+        let value = self.api.get(&path).await?;
+        match setting.values.in_place() {
+            None => setting::found(&value, object, setting, path),
+            Some(container) => {
+                resize::look(&self.api, &value, (object, setting, container), path).await
+            }
+        }
+    }
+
+    async fn plural(&self, object: &Object) -> Result<String, ActuatorError> {
+        if let Some(plural) = &object.plural {
+            return Ok(plural.clone());
+        }
+        let Object {
+            group,
+            version,
+            kind,
+            ..
+        } = object;
+        let key = [group, version, kind].map(Clone::clone);
+        if let Some(plural) = lock(&self.plurals).get(&key) {
+            return Ok(plural.clone());
+        }
+        let plural = scale::discover(&self.api, object).await?;
+        lock(&self.plurals).insert(key, plural.clone());
+        Ok(plural)
+    }
+
+    /// The change from what was found to a shape; none where it is so already.
+    fn order(
+        &self,
+        object: &Object,
+        found: &Found,
+        shape: Shape,
+    ) -> Result<Option<Order>, ActuatorError> {
+        if found.shape.is_set_as(shape) {
+            return Ok(None);
+        }
+        let number = shape.set_point();
+        match (&found.means, shape.floor) {
+            (Means::Replicas, None) => Ok(Some(scale::order(found, number))),
+            (Means::Floor(bounds), Some(_)) => {
+                let raise_max = self.api.config().raise_max;
+                Ok(Some(autoscaler::order(found, *bounds, number, raise_max)))
+            }
+            (Means::Setting | Means::Pods(_), _) => setting::order(object, found, number).map(Some),
+            (Means::Floor(_), None) => Err(ActuatorError::NotOurs(
+                "an autoscaler governs it since the plan was made".to_owned(),
+            )),
+            (Means::Replicas, Some(_)) => Err(ActuatorError::NotOurs(
+                "the autoscaler that governed it when the plan was made is gone".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Found {
+    /// Whether an answer says what was ordered: a webhook may have made something else of it.
+    fn confirm(&self, object: &Object, answer: &Value, shape: Shape) -> Result<(), ActuatorError> {
+        let made = match self.means {
+            Means::Replicas => scale::replicas(answer)?,
+            Means::Floor(_) => autoscaler::floor(answer)?,
+            Means::Setting | Means::Pods(_) => return setting::confirm(answer, object, shape),
+        };
+        let wanted = shape.set_point();
+        if made == wanted {
+            return Ok(());
+        }
+        let why = format!("{wanted} were asked for, and the API server made {made} of it");
+        Err(ActuatorError::Impossible(why))
+    }
+}
+
+impl Actuator for KubernetesDriver {
+    fn observe<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+    ) -> BoxFuture<'a, Result<Shape, ActuatorError>> {
+        Box::pin(async move {
+            let found = self.look(occasion).await?;
+            let shape = found.shape;
+            lock(&self.seen).insert(occasion.workload.to_owned(), found);
+            Ok(shape)
+        })
+    }
+
+    fn ensure<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<(), ActuatorError>> {
+        Box::pin(async move {
+            let object = named(occasion)?;
+            let seen = lock(&self.seen).remove(occasion.workload);
+            let found = match seen {
+                Some(found) => found,
+                None => self.look(occasion).await?,
+            };
+            let Some(order) = self.order(object, &found, shape)? else {
+                return Ok(());
+            };
+            if let Means::Pods(resizing) = &found.means {
+                let back = occasion.state == State::RollingBack;
+                resize::carry_out(&self.api, object, (&found, resizing), (order, shape, back))
+                    .await?;
+            } else {
+                let answer = self.api.send(&order).await?;
+                found.confirm(object, &answer, shape)?;
+            }
+            event::tell(&self.api, occasion, object, (found.shape, shape)).await;
+            Ok(())
+        })
+    }
+
+    fn rehearse<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Option<String>, ActuatorError>> {
+        Box::pin(async move {
+            let object = named(occasion)?;
+            let found = self.look(occasion).await?;
+            let Some(order) = self.order(object, &found, shape)? else {
+                return Ok(Some(format!("nothing to send: there are {}", found.shape)));
+            };
+            let answer = self.api.dry_run(&order).await?;
+            found.confirm(object, &answer, shape)?;
+            if let Means::Pods(resizing) = &found.means {
+                resize::rehearse(&self.api, object, resizing, shape).await?;
+            }
+            let Order {
+                method, path, body, ..
+            } = order;
+            Ok(Some(format!(
+                "would send {method} {path} {body}; a dry run of it is accepted"
+            )))
+        })
+    }
+}
+
+/// The object that the configuration names.
+fn named(occasion: Occasion<'_>) -> Result<&Object, ActuatorError> {
+    let missing = || ActuatorError::NotOurs("the workload names no object".to_owned());
+    occasion.object.ok_or_else(missing)
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,13 @@
+//! The Kubernetes actuator, against the stand-in or, with `KUBECONFIG` given, against a real API server.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "shared test code may stop the test where it stands"
+)]
+
+mod autoscaler;
+mod faults;
+mod scale;
+mod server;
+mod setting;
+mod world;
