@@ -148,7 +148,7 @@ impl Cluster {
             }
             ("GET", None) => Ok(Answer::ok(self.existing(place, name)?.value)),
             ("PATCH", None) => self.patch(request, place, name),
-            ("DELETE", None) => self.delete(place, name),
+            ("DELETE", None) => self.delete(request, place, name),
             _ => Err(Answer::nowhere()),
         }
     }
@@ -291,8 +291,20 @@ impl Cluster {
         Ok(Answer::ok(self.keep(request, place, name, after)))
     }
 
-    fn delete(&mut self, place: &Place, name: &str) -> Result<Answer, Answer> {
+    fn delete(&mut self, request: &Request, place: &Place, name: &str) -> Result<Answer, Answer> {
         let there = self.existing(place, name)?;
+        // Where there is a body, only what it says counts.
+        let is_dry = match &request.body {
+            Value::Null => request.is_dry(),
+            body => body["dryRun"] == json!(["All"]),
+        };
+        if is_dry {
+            return Ok(Answer::ok(there.value));
+        }
+        let uid = request.body["preconditions"]["uid"].as_str();
+        if uid.is_some_and(|uid| there.value["metadata"]["uid"] != uid) {
+            return Err(Answer::modified(&place.kind, name));
+        }
         self.objects.remove(&place.key(name));
         if place.kind.plural == "namespaces" {
             self.objects

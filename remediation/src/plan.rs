@@ -112,7 +112,9 @@ impl Plan {
         } else {
             found.set_point() <= wanted.set_point()
         };
-        is_enough && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
+        is_enough
+            && wanted.canary == found.canary
+            && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
     }
 
     /// Whether what is found is something that this plan wrote, up to a stage.

@@ -1,6 +1,10 @@
 //! The way from what there is to a target: at once, in steps, or beside what serves.
 
-use crate::{Plan, Shape, plan::Stage, shape::Fleets};
+use crate::{
+    Plan, Shape,
+    plan::Stage,
+    shape::{Canary, Fleets},
+};
 use std::time::Duration;
 
 /// How an effect is brought about.
@@ -8,7 +12,8 @@ use std::time::Duration;
 pub enum Strategy {
     /// All at once.
     Direct,
-    /// By shares of the change, ascending and below one; what is left follows at the end.
+    /// By shares of the change, ascending and below one; what is left follows at the end. Where a copy of the
+    /// workload can be made, it is the whole change, on a copy of so many of the instances.
     Canary {
         /// The shares after which the effect is judged.
         steps: Vec<f64>,
@@ -28,6 +33,9 @@ impl Strategy {
     pub fn stages(&self, observed: Shape, replicas: u32) -> Result<Vec<Stage>, String> {
         match self {
             Self::Direct => Ok(vec![Stage::judged(observed.set_to(replicas))]),
+            Self::Canary { steps } if observed.canary.is_some() => {
+                Ok(on_a_copy(steps, observed, replicas))
+            }
             Self::Canary { steps } => Ok(in_steps(steps, observed, replicas)),
             Self::BlueGreen { retain } => side_by_side(observed, replicas, *retain),
         }
@@ -70,6 +78,18 @@ fn in_steps(steps: &[f64], observed: Shape, replicas: u32) -> Vec<Stage> {
         }
     }
     stages
+}
+
+fn on_a_copy(steps: &[f64], observed: Shape, size: u32) -> Vec<Stage> {
+    let tried = steps.iter().map(|share| Shape {
+        canary: Some(Canary {
+            size,
+            percent: whole((share * 100.0).round()).max(1),
+        }),
+        ..observed
+    });
+    let all = tried.chain([observed.set_to(size)]);
+    all.map(Stage::judged).collect()
 }
 
 /// Where steps begin to be felt: a floor that is raised changes nothing up to the number that there is.
@@ -156,6 +176,26 @@ mod tests {
             "there are more than the floor asks for"
         );
         assert_eq!(stages(9, 8, 4), [6, 4]);
+    }
+
+    #[test]
+    fn a_copy_has_the_whole_change_and_is_gone_in_the_end() {
+        let observed = Shape {
+            canary: Some(Canary::default()),
+            ..Shape::of(4)
+        };
+        let steps = vec![0.1, 0.5];
+        let stages = Strategy::Canary { steps }.stages(observed, 6).unwrap();
+        let words: Vec<_> = stages.iter().map(|stage| stage.shape.to_string()).collect();
+        assert_eq!(
+            words,
+            [
+                "4 beside a canary of 10% at 6",
+                "4 beside a canary of 50% at 6",
+                "6"
+            ]
+        );
+        assert_eq!(stages[2].shape.canary, Some(Canary::default()));
     }
 
     #[test]

@@ -17,6 +17,18 @@ pub struct Shape {
     /// The two fleets of a blue/green workload; none where there is but one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleets: Option<Fleets>,
+    /// The copy on which another size is tried out, where the workload can have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+/// A copy of a workload, with another size and fewer instances. Without one, both are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Canary {
+    /// The size that is tried out.
+    pub size: u32,
+    /// How many instances it has, as a percentage of those of the workload.
+    pub percent: u32,
 }
 
 /// Two fleets of which one serves.
@@ -45,6 +57,7 @@ impl Shape {
             replicas,
             floor: None,
             fleets: None,
+            canary: None,
         }
     }
 
@@ -53,20 +66,21 @@ impl Shape {
         self.floor.unwrap_or(self.replicas)
     }
 
-    /// The same workload, set to so many.
+    /// The same workload, set to so many, and without a canary.
     #[must_use]
     pub fn set_to(self, replicas: u32) -> Self {
         Self {
             replicas,
             floor: self.floor.map(|_| replicas),
+            canary: self.canary.map(|_| Canary::default()),
             ..self
         }
     }
 
     /// Whether both are set to the same, whatever an autoscaler has made of it.
     pub fn is_set_as(self, other: Self) -> bool {
-        let set = |shape: Self| (shape.set_point(), shape.floor.is_some(), shape.fleets);
-        set(self) == set(other)
+        let beside = |shape: Self| (shape.floor.is_some(), shape.fleets, shape.canary);
+        self.set_point() == other.set_point() && beside(self) == beside(other)
     }
 
     /// The shape as the journal keeps it.
@@ -120,6 +134,9 @@ impl fmt::Display for Shape {
         self.replicas.fmt(f)?;
         if let Some(floor) = self.floor {
             write!(f, " (floor {floor})")?;
+        }
+        if let Some(Canary { size, percent }) = self.canary.filter(|canary| canary.size > 0) {
+            write!(f, " beside a canary of {percent}% at {size}")?;
         }
         let Some(Fleets { active, idle }) = self.fleets else {
             return Ok(());

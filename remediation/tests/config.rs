@@ -474,6 +474,16 @@ workloads:
                 ".target.set: must say what of the container is set: `resources` or `env`",
             ],
         );
+        let canary = "initial: 4, container: app, env: {A: '{{ replicas }}'}, canary: x";
+        let problem = "a canary is a second Deployment beside a first, with a name of its own";
+        refused(
+            &set("Deployment", canary),
+            &[&format!(".target.set: {problem}")],
+        );
+        refused(
+            &set("StatefulSet", &canary.replace("canary: x", "canary: y")),
+            &[&format!(".target.set: {problem}")],
+        );
         refused(
             "{kind: ConfigMap, namespace: shop, name: x}",
             &[".target: a ConfigMap has no replicas, so `set` is needed"],
@@ -502,6 +512,15 @@ workloads:
             "the template cannot be rendered: invalid operation: \"-100\" begins with a dash, so it could be taken for an option (in <string>:1)",
         );
         refused("250m", "what is set does not depend on {{ replicas }}");
+    }
+
+    #[test]
+    fn instances_are_not_counted_where_another_number_is_set() {
+        let target = "{kind: Deployment, namespace: shop, name: x, set: {initial: 4, container: app, \
+            env: {A: '{{ replicas }}'}}}";
+        let text = format!("{WORKLOAD}{target}\n  feedback: {{ready: up}}\n");
+        let problem = "c.yml:11: workloads[0].feedback: `ready` counts instances, and what is `set` is another number";
+        check(&text, &[problem]);
     }
 
     #[test]

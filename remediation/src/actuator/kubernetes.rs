@@ -2,6 +2,7 @@
 
 mod api;
 mod autoscaler;
+mod canary;
 mod event;
 mod resize;
 mod scale;
@@ -16,6 +17,7 @@ use crate::{
 };
 use api::{Api, Order};
 use autoscaler::Bounds;
+use canary::Trial;
 use futures::future::BoxFuture;
 use resize::Resizing;
 use serde_json::Value;
@@ -54,9 +56,14 @@ enum Means {
     Floor(Bounds),
     /// What the object's configuration turns a number into.
     Setting,
+    /// The same, tried out on a copy first.
+    Trial(Box<Trial>),
     /// The same, in the pods that are running.
     Pods(Resizing),
 }
+
+/// How often a plan is rehearsed while controllers change the object in between, as they do in a rollout.
+const MAX_REHEARSALS: usize = 4;
 
 impl KubernetesDriver {
     /// Connects to nothing before the first call, and never sends a request twice on its own account.
@@ -101,7 +108,13 @@ impl KubernetesDriver {
     ) -> Result<Found, ActuatorError> {
         let value = self.api.get(&path).await?;
         match setting.values.in_place() {
-            None => setting::found(&value, object, setting, path),
+            None => {
+                let found = setting::found(&value, object, setting, path)?;
+                match setting.canary() {
+                    Some(name) => canary::look(&self.api, value, (object, found), name).await,
+                    None => Ok(found),
+                }
+            }
             Some(container) => {
                 resize::look(&self.api, &value, (object, setting, container), path).await
             }
@@ -144,7 +157,9 @@ impl KubernetesDriver {
                 let raise_max = self.api.config().raise_max;
                 Ok(Some(autoscaler::order(found, *bounds, number, raise_max)))
             }
-            (Means::Setting | Means::Pods(_), _) => setting::order(object, found, number).map(Some),
+            (Means::Setting | Means::Trial(_) | Means::Pods(_), _) => {
+                setting::order(object, found, number).map(Some)
+            }
             (Means::Floor(_), None) => Err(ActuatorError::NotOurs(
                 "an autoscaler governs it since the plan was made".to_owned(),
             )),
@@ -155,13 +170,45 @@ impl KubernetesDriver {
     }
 }
 
+impl KubernetesDriver {
+    async fn try_out(
+        &self,
+        occasion: Occasion<'_>,
+        shape: Shape,
+    ) -> Result<Option<String>, ActuatorError> {
+        let object = named(occasion)?;
+        let found = self.look(occasion).await?;
+        let Some(order) = self.order(object, &found, shape)? else {
+            return Ok(Some(format!("nothing to send: there are {}", found.shape)));
+        };
+        let order = match &found.means {
+            Means::Trial(trial) => match trial.order(object, shape)? {
+                Some(order) => {
+                    self.api.dry_run(&order).await?;
+                    return Ok(Some(order.rehearsed()));
+                }
+                None => order,
+            },
+            _ => order,
+        };
+        let answer = self.api.dry_run(&order).await?;
+        found.confirm(object, &answer, shape)?;
+        if let Means::Pods(resizing) = &found.means {
+            resize::rehearse(&self.api, object, resizing, shape).await?;
+        }
+        Ok(Some(order.rehearsed()))
+    }
+}
+
 impl Found {
     /// Whether an answer says what was ordered: a webhook may have made something else of it.
     fn confirm(&self, object: &Object, answer: &Value, shape: Shape) -> Result<(), ActuatorError> {
         let made = match self.means {
             Means::Replicas => scale::replicas(answer)?,
             Means::Floor(_) => autoscaler::floor(answer)?,
-            Means::Setting | Means::Pods(_) => return setting::confirm(answer, object, shape),
+            Means::Setting | Means::Trial(_) | Means::Pods(_) => {
+                return setting::confirm(answer, object, shape);
+            }
         };
         let wanted = shape.set_point();
         if made == wanted {
@@ -200,13 +247,19 @@ impl Actuator for KubernetesDriver {
             let Some(order) = self.order(object, &found, shape)? else {
                 return Ok(());
             };
-            if let Means::Pods(resizing) = &found.means {
-                let back = occasion.state == State::RollingBack;
-                resize::carry_out(&self.api, object, (&found, resizing), (order, shape, back))
-                    .await?;
-            } else {
-                let answer = self.api.send(&order).await?;
-                found.confirm(object, &answer, shape)?;
+            match &found.means {
+                Means::Pods(resizing) => {
+                    let back = occasion.state == State::RollingBack;
+                    let (what, how) = ((&found, resizing), (order, shape, back));
+                    resize::carry_out(&self.api, object, what, how).await?;
+                }
+                Means::Trial(trial) => {
+                    canary::carry_out(&self.api, object, (&found, trial), (order, shape)).await?;
+                }
+                _ => {
+                    let answer = self.api.send(&order).await?;
+                    found.confirm(object, &answer, shape)?;
+                }
             }
             event::tell(&self.api, occasion, object, (found.shape, shape)).await;
             Ok(())
@@ -219,22 +272,13 @@ impl Actuator for KubernetesDriver {
         shape: Shape,
     ) -> BoxFuture<'a, Result<Option<String>, ActuatorError>> {
         Box::pin(async move {
-            let object = named(occasion)?;
-            let found = self.look(occasion).await?;
-            let Some(order) = self.order(object, &found, shape)? else {
-                return Ok(Some(format!("nothing to send: there are {}", found.shape)));
-            };
-            let answer = self.api.dry_run(&order).await?;
-            found.confirm(object, &answer, shape)?;
-            if let Means::Pods(resizing) = &found.means {
-                resize::rehearse(&self.api, object, resizing, shape).await?;
+            for _ in 1..MAX_REHEARSALS {
+                match self.try_out(occasion, shape).await {
+                    Err(ActuatorError::Refused { status: 409, .. }) => {}
+                    outcome => return outcome,
+                }
             }
-            let Order {
-                method, path, body, ..
-            } = order;
-            Ok(Some(format!(
-                "would send {method} {path} {body}; a dry run of it is accepted"
-            )))
+            self.try_out(occasion, shape).await
         })
     }
 }

@@ -163,6 +163,11 @@ pub(super) fn object(fields: &Fields) -> Option<Object> {
         let (group, version) = api?;
         (group, version, plural)
     };
+    let canary = setting.as_ref().and_then(Setting::canary);
+    if canary.is_some() && (kind != "Deployment" || canary == name.as_deref()) {
+        let problem = "a canary is a second Deployment beside a first, with a name of its own";
+        fields.problem("set", problem);
+    }
     if let Some(problem) = misfit(&kind, &group, fields.has("set"), setting.as_ref()) {
         fields.node().problem(problem);
     }

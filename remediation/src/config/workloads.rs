@@ -138,11 +138,8 @@ fn workload(
         let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`";
         fields.problem("rollout", problem);
     }
-    if let (Some(sizing), Some(object)) =
-        (&sizing, actuator.as_ref().and_then(|a| a.object.as_ref()))
-        && let Err(problem) = object.probe(sizing.min, sizing.max)
-    {
-        fields.problem("actuator", problem);
+    if let Some(object) = actuator.as_ref().and_then(|used| used.object.as_deref()) {
+        check_object(fields, object, sizing.as_ref(), &feedback);
     }
     Some(Workload {
         name: name?,
@@ -166,6 +163,19 @@ fn workload(
         silence,
         actuator: actuator?,
     })
+}
+
+/// What an object of Kubernetes asks of the rest of its workload.
+fn check_object(fields: &Fields, object: &Object, sizing: Option<&Sizing>, feedback: &Feedback) {
+    if object.setting.is_some() && feedback.ready.is_some() {
+        let problem = "`ready` counts instances, and what is `set` is another number";
+        fields.problem("feedback", problem);
+    }
+    if let Some(sizing) = sizing
+        && let Err(problem) = object.probe(sizing.min, sizing.max)
+    {
+        fields.problem("actuator", problem);
+    }
 }
 
 fn labels(node: &Node) -> Option<Labels> {

@@ -7,28 +7,40 @@ use remediation::{
 };
 use serde_json::{Value, json};
 
+/// The newest API of autoscalers that the server has; the fields that matter are the same in both.
+async fn api(server: &Server) -> &'static str {
+    let newest = server.request(http::Method::GET, "/apis/autoscaling/v2", "", &Value::Null);
+    if newest.await.is_ok() { "v2" } else { "v1" }
+}
+
 /// An autoscaler for the Deployment.
-async fn autoscaler(server: &Server, name: &str, min: u32, max: u32) {
-    let autoscaler = json!({
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
+pub(crate) async fn autoscaler(server: &Server, name: &str, min: u32, max: u32) {
+    let version = api(server).await;
+    let mut autoscaler = json!({
+        "apiVersion": format!("autoscaling/{version}"), "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name},
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"},
             "minReplicas": min, "maxReplicas": max,
-            "metrics": [{"type": "Resource", "resource": {
-                "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70},
-            }}],
         },
     });
-    let path = server.path("apis/autoscaling/v2", "horizontalpodautoscalers");
+    if version == "v2" {
+        autoscaler["spec"]["metrics"] = json!([{"type": "Resource", "resource": {
+            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70},
+        }}]);
+    }
+    let group = format!("apis/autoscaling/{version}");
+    let path = server.path(&group, "horizontalpodautoscalers");
     server.create(&path, &autoscaler).await;
 }
 
-fn path(server: &Server) -> String {
-    server.path("apis/autoscaling/v2", "horizontalpodautoscalers/checkout")
+async fn path(server: &Server) -> String {
+    let group = format!("apis/autoscaling/{}", api(server).await);
+    server.path(&group, "horizontalpodautoscalers/checkout")
 }
 
 async fn bounds(server: &Server) -> (Value, Value) {
-    let spec = server.get(&path(server)).await["spec"].clone();
+    let spec = server.get(&path(server).await).await["spec"].clone();
     (spec["minReplicas"].clone(), spec["maxReplicas"].clone())
 }
 
@@ -86,7 +98,7 @@ async fn the_maximum_is_raised_where_that_is_configured_and_comes_back_with_the_
     assert_eq!(bounds(&server).await, (json!(11), json!(11)));
     hand.set(2).await.unwrap();
     assert_eq!(bounds(&server).await, (json!(2), json!(6)));
-    let after = server.get(&path(&server)).await;
+    let after = server.get(&path(&server).await).await;
     let kept = after["metadata"]
         .get("annotations")
         .and_then(|all| all.as_object());
@@ -122,7 +134,7 @@ async fn what_somebody_else_keeps_is_left_alone() {
     }
     server
         .change(
-            &path(&server),
+            &path(&server).await,
             &json!({"metadata": {"ownerReferences": owner}}),
         )
         .await;
@@ -160,7 +172,7 @@ async fn an_autoscaler_that_came_or_went_since_the_plan_stops_the_effect() {
 
     let gone = http::Method::DELETE;
     let done = server
-        .request(gone, &path(&server), "application/json", &Value::Null)
+        .request(gone, &path(&server).await, "application/json", &Value::Null)
         .await;
     done.unwrap();
     hand.observe().await.unwrap();

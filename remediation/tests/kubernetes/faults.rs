@@ -213,6 +213,25 @@ async fn nothing_in_an_alert_names_a_target() {
 }
 
 #[tokio::test]
+async fn a_rehearsal_is_repeated_while_controllers_change_the_object() {
+    let server = Server::stand_in().await;
+    server.deploy(4).await;
+    let hand = server.scaler();
+    for _ in 0..3 {
+        server
+            .faulty()
+            .order("PATCH /scale", Fault::Refuse(409, None));
+    }
+    assert!(hand.rehearse(remediation::Shape::of(7)).await.is_ok());
+    for _ in 0..4 {
+        server
+            .faulty()
+            .order("PATCH /scale", Fault::Refuse(409, None));
+    }
+    assert!(hand.rehearse(remediation::Shape::of(7)).await.is_err());
+}
+
+#[tokio::test]
 async fn a_token_of_the_kubeconfig_is_what_lets_in() {
     let server = Server::stand_in().await;
     server.deploy(4).await;

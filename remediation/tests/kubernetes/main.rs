@@ -6,7 +6,9 @@
 )]
 
 mod autoscaler;
+mod canary;
 mod faults;
+mod role;
 mod scale;
 mod server;
 mod setting;

@@ -24,7 +24,10 @@ use store::{ActionId, State};
 
 /// An API server with an empty namespace.
 pub(crate) struct Server {
+    /// Whom the suite acts as.
     pub(crate) kubeconfig: PathBuf,
+    /// Whom the actuator acts as.
+    acting: PathBuf,
     pub(crate) namespace: String,
     /// What of the cluster is not in the namespace, and goes with it.
     leftovers: Vec<String>,
@@ -76,6 +79,7 @@ impl Server {
             client: client(&kubeconfig).await,
             namespace: format!("foreshadow-test-{}", chance()),
             leftovers: Vec::new(),
+            acting: kubeconfig.clone(),
             kubeconfig,
             stand_in,
             folder,
@@ -108,6 +112,11 @@ impl Server {
             .expect("the test was begun with the stand-in")
     }
 
+    /// Lets actuators that are made from now on act by another file.
+    pub(crate) fn act_by(&mut self, kubeconfig: PathBuf) {
+        self.acting = kubeconfig;
+    }
+
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
@@ -138,7 +147,8 @@ impl Server {
         let answer = self.client.send(request).await.unwrap();
         let is_good = answer.status().is_success();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
-        let body = serde_json::from_slice(&body).unwrap();
+        let text = || String::from_utf8_lossy(&body).into_owned().into();
+        let body = serde_json::from_slice(&body).unwrap_or_else(|_| text());
         if is_good { Ok(body) } else { Err(body) }
     }
 
@@ -220,7 +230,7 @@ workloads:
   sizing: {{per_replica: 1, min: 1, max: 40}}
   actuator: {{use: cluster, target: {{namespace: {}, {target}}}}}
 ",
-            self.kubeconfig.display(),
+            self.acting.display(),
             self.namespace,
         );
         let document = yaml::Document::parse("c.yml", &text).unwrap();

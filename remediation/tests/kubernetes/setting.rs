@@ -16,7 +16,7 @@ const RESIZED: &str = r#"kind: Deployment, name: checkout, set: {initial: 1, con
       resources: {requests: {cpu: "{{ replicas * 100 }}m"}}}"#;
 
 /// Applies fields of the container as one manager, whoever owned them before.
-async fn apply(server: &Server, manager: &str, container: Value) {
+pub(crate) async fn apply(server: &Server, manager: &str, container: Value) {
     let mut container = container;
     container["name"] = json!("app");
     let body = json!({
@@ -31,7 +31,7 @@ async fn apply(server: &Server, manager: &str, container: Value) {
     done.unwrap_or_else(|refusal| panic!("{refusal}"));
 }
 
-fn tuned() -> Value {
+pub(crate) fn tuned() -> Value {
     json!({"resources": {"requests": {"cpu": "1"}}, "env": [{"name": "WORKERS", "value": "4"}]})
 }
 

@@ -53,12 +53,44 @@ impl Order {
         }
     }
 
+    /// A new object.
+    pub(super) fn create(path: String, body: Value) -> Self {
+        Self {
+            method: Method::POST,
+            content_type: "application/json",
+            ..Self::merge(path, body)
+        }
+    }
+
+    /// The end of an object and of what belongs to it, if it is still the one of this identity.
+    pub(super) fn delete(path: String, uid: &str) -> Self {
+        let body = serde_json::json!({
+            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        });
+        Self {
+            method: Method::DELETE,
+            content_type: "application/json",
+            ..Self::merge(path, body)
+        }
+    }
+
     /// Fields that are ours from now on; what somebody else owns is refused.
     pub(super) fn apply(path: String, body: Value) -> Self {
         Self {
             content_type: "application/apply-patch+yaml",
             ..Self::merge(path, body)
         }
+    }
+}
+
+impl Order {
+    /// What is said of an order whose dry run the server accepted.
+    pub(super) fn rehearsed(&self) -> String {
+        let Self {
+            method, path, body, ..
+        } = self;
+        format!("would send {method} {path} {body}; a dry run of it is accepted")
     }
 }
 
@@ -86,7 +118,12 @@ impl Api {
 
     /// Asks what would become of an order; all of the server's checks run, and nothing is kept.
     pub(super) async fn dry_run(&self, order: &Order) -> Result<Value, ActuatorError> {
-        self.write(order, "&dryRun=All").await
+        let mut order = order.clone();
+        if order.method == Method::DELETE {
+            // There the body counts, and what the address says is passed over.
+            order.body["dryRun"] = serde_json::json!(["All"]);
+        }
+        self.write(&order, "&dryRun=All").await
     }
 
     async fn write(&self, order: &Order, more: &str) -> Result<Value, ActuatorError> {

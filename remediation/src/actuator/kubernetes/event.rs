@@ -43,7 +43,12 @@ fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) ->
     let note = format!("{from} → {to}, action {action} on workload {workload}");
     let note: String = note.chars().take(MAX_NOTE_CHARS).collect();
     // One name for one change: the event of a second try is the same event.
-    let name = format!("{}.{action}.{}", object.name, to.set_point());
+    let canary = to.canary.unwrap_or_default();
+    let step = match canary.size {
+        0 => to.set_point().to_string(),
+        size => format!("canary.{size}.{}", canary.percent),
+    };
+    let name = format!("{}.{action}.{step}", object.name);
     let name = match occasion.state {
         State::RollingBack => format!("{name}.back"),
         _ => name,

@@ -63,7 +63,7 @@ pub(super) fn order(object: &Object, found: &Found, number: u32) -> Result<Order
         }
         Some(Values::Container(container)) if !container.in_place => {
             let mut fields = json!({"name": container.name});
-            merge_container(&mut fields, rendered);
+            fill(&mut fields, rendered);
             body["spec"]["template"]["spec"]["containers"] = json!([fields]);
         }
         // The template of pods that are resized in place stays as it is.
@@ -84,24 +84,29 @@ pub(super) fn skeleton(object: &Object, version: &str, annotations: &Value) -> V
     })
 }
 
-fn merge_container(fields: &mut Value, rendered: Rendered) {
-    let mut env = Vec::new();
+/// Puts values into a container; what else it has stays.
+pub(super) fn fill(container: &mut Value, rendered: Rendered) {
     for ([what, part, key], text) in rendered {
-        if what == "env" {
-            env.push(json!({"name": key, "value": text}));
-        } else {
-            fields["resources"][part][key] = json!(text);
+        if what != "env" {
+            container["resources"][part][key] = json!(text);
+            continue;
         }
-    }
-    if !env.is_empty() {
-        fields["env"] = json!(env);
+        let variable = json!({"name": key, "value": text});
+        let Some(env) = container["env"].as_array_mut() else {
+            container["env"] = json!([variable]);
+            continue;
+        };
+        match env.iter_mut().find(|one| one["name"] == key.as_str()) {
+            Some(one) => *one = variable,
+            None => env.push(variable),
+        }
     }
 }
 
 /// The resources of a container alone, as a pod is asked to take them.
 pub(super) fn resources(rendered: Rendered) -> Value {
     let mut fields = json!({});
-    merge_container(&mut fields, rendered);
+    fill(&mut fields, rendered);
     fields["resources"].take()
 }
 

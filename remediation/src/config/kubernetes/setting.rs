@@ -36,6 +36,8 @@ pub struct Container {
     pub resources: BTreeMap<String, BTreeMap<String, Template>>,
     /// Variables of its environment.
     pub env: BTreeMap<String, Template>,
+    /// The name of a second Deployment on which a size is tried out, in rollouts of the kind `canary`.
+    pub canary: Option<String>,
     /// Whether the running pods are resized, and the template is left as it is.
     pub in_place: bool,
 }
@@ -43,9 +45,19 @@ pub struct Container {
 /// What is written, by where: `["resources", "requests", "cpu"]` and the like.
 pub(crate) type Rendered = Vec<([String; 3], String)>;
 
+impl Setting {
+    /// The name of the copy on which a size is tried out, where there may be one.
+    pub fn canary(&self) -> Option<&str> {
+        match &self.values {
+            Values::Container(container) => container.canary.as_deref(),
+            Values::Data(_) => None,
+        }
+    }
+}
+
 impl Values {
     /// The container whose running pods are resized, where they are.
-    pub(crate) fn in_place(&self) -> Option<&Container> {
+    pub fn in_place(&self) -> Option<&Container> {
         match self {
             Self::Container(container) if container.in_place => Some(container),
             _ => None,
@@ -105,6 +117,7 @@ pub(super) fn setting(fields: &Fields) -> Option<Setting> {
     });
     let env = fields.optional("env", |node| templates(node, Place::plain(PLAIN)));
     let in_place = fields.optional("in_place", Node::bool).unwrap_or(false);
+    let canary = fields.optional("canary", |node| checked(node, is_label, "name"));
     if fields.has("data") == fields.has("container") {
         let problem = "must have `data` for a ConfigMap, or `container`";
         fields.node().problem(problem);
@@ -115,7 +128,17 @@ pub(super) fn setting(fields: &Fields) -> Option<Setting> {
             .node()
             .problem("must say what of the container is set: `resources` or `env`");
     }
-    if has("data") && (has("resources") || has("env") || has("in_place")) {
+    if in_place && has("canary") {
+        fields.problem(
+            "canary",
+            "a copy has pods of its own, so none is resized `in_place`",
+        );
+    }
+    if has("data")
+        && ["resources", "env", "in_place", "canary"]
+            .iter()
+            .any(|key| has(key))
+    {
         fields.node().problem("a ConfigMap has `data` alone");
     }
     if in_place && has("env") {
@@ -129,6 +152,7 @@ pub(super) fn setting(fields: &Fields) -> Option<Setting> {
             name,
             resources: resources.unwrap_or_default(),
             env: env.unwrap_or_default(),
+            canary,
             in_place,
         }),
         _ => return None,
