@@ -28,6 +28,8 @@ pub(crate) struct Cluster {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) objects: BTreeMap<Key, Object>,
     pub(crate) node: Node,
+    /// Whether pods become ready.
+    pub(crate) ready: bool,
     /// What may not be done, and by whom: a part of the qualified resource, and the namespace.
     pub(crate) denials: Vec<(String, String)>,
     /// The most that a scale may grow by in one step: twice and one, with a policy of this name.
@@ -96,6 +98,7 @@ impl Cluster {
             kinds: Kind::built_in(),
             objects: BTreeMap::new(),
             node: Node::Prompt,
+            ready: true,
             denials: Vec::new(),
             policy: None,
             token: None,

@@ -91,8 +91,9 @@ fn keep_pods(cluster: &mut Cluster) {
         for _ in current.len()..wanted {
             make_pod(cluster, &key, &owner, &hash);
         }
+        let ready = if cluster.ready { wanted } else { 0 };
         change(cluster, &key, |value| {
-            value["status"] = json!({"replicas": wanted, "readyReplicas": wanted});
+            value["status"] = json!({"replicas": wanted, "readyReplicas": ready});
         });
     }
 }

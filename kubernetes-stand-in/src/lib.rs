@@ -159,6 +159,13 @@ impl StandIn {
         lock(&self.shared.cluster).token = Some(token.to_owned());
     }
 
+    /// Changes whether pods become ready.
+    pub fn set_ready(&self, ready: bool) {
+        let mut cluster = lock(&self.shared.cluster);
+        cluster.ready = ready;
+        controllers::reconcile(&mut cluster);
+    }
+
     /// Changes how nodes take to being asked for other sizes.
     pub fn set_node(&self, node: Node) {
         let mut cluster = lock(&self.shared.cluster);

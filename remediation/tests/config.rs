@@ -304,7 +304,7 @@ fn what_could_never_judge_or_would_hush_everything_is_refused() {
     check(
         &text,
         &[
-            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
+            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`, or a target with `fleets`",
             "c.yml:11: workloads[0].rollout.blue_green: there are two checks `x > 1`",
             "c.yml:12: workloads[0].rollout.blue_green.count: must be at least 1",
             "c.yml:15: workloads[0].rollout.blue_green.compare[0].margin: `0%` is not a percentage above zero: write a number and a percent sign, like 25%",
@@ -429,7 +429,7 @@ workloads:
             "{kind: deployment, api_version: apps, plural: a/b, namespace: ../kube-system, name: 'a b', extra: 1}",
             &[
                 ".target.api_version: `apps` is no API version: write it like apps/v1",
-                ".target.extra: unknown key, expected one of: kind, api_version, plural, namespace, name, set",
+                ".target.extra: unknown key, expected one of: kind, api_version, plural, namespace, name, set, fleets",
                 ".target.kind: `deployment` is no kind of Kubernetes",
                 ".target.name: `a b` is no name of Kubernetes",
                 ".target.namespace: `../kube-system` is no namespace of Kubernetes",
@@ -512,6 +512,30 @@ workloads:
             "the template cannot be rendered: invalid operation: \"-100\" begins with a dash, so it could be taken for an option (in <string>:1)",
         );
         refused("250m", "what is set does not depend on {{ replicas }}");
+    }
+
+    #[test]
+    fn two_fleets_are_two_deployments_and_a_service() {
+        let two = "{kind: Deployment, namespace: shop, name: x, fleets: {service: x, label: example.com/colour}}";
+        let rollout = "\n  rollout: {blue_green: {retain: 5m}}\n";
+        assert!(target(&format!("{two}{rollout}")).is_ok());
+        let fleets = object(two).fleets.expect("there are two");
+        assert_eq!(
+            (fleets.service.as_str(), fleets.label.as_str()),
+            ("x", "example.com/colour")
+        );
+        let one = "{kind: Deployment, namespace: shop, name: x}";
+        let problem = target(&format!("{one}{rollout}")).err();
+        let expect = "c.yml:11: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and \
+            `idle`, or a target with `fleets`";
+        assert_eq!(problem.as_deref(), Some(expect));
+        refused(
+            "{kind: StatefulSet, namespace: shop, name: x, fleets: {service: x, label: 'a b'}}",
+            &[
+                ".target.fleets: are two Deployments, of which the replicas are set",
+                ".target.fleets.label: `a b` is no label of Kubernetes",
+            ],
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod api;
 mod autoscaler;
 mod canary;
 mod event;
+mod fleets;
 mod resize;
 mod scale;
 mod setting;
@@ -18,6 +19,7 @@ use crate::{
 use api::{Api, Order};
 use autoscaler::Bounds;
 use canary::Trial;
+use fleets::Pair;
 use futures::future::BoxFuture;
 use resize::Resizing;
 use serde_json::Value;
@@ -54,6 +56,8 @@ enum Means {
     Replicas,
     /// The floor of the autoscaler that governs it.
     Floor(Bounds),
+    /// The replicas of two Deployments, and which of them serves.
+    Fleets(Box<Pair>),
     /// What the object's configuration turns a number into.
     Setting,
     /// The same, tried out on a copy first.
@@ -84,6 +88,9 @@ impl KubernetesDriver {
     }
 
     async fn look_ahead(&self, object: &Object) -> Result<Found, ActuatorError> {
+        if let Some(names) = &object.fleets {
+            return fleets::look(&self.api, object, names).await;
+        }
         let path = scale::path(object, &self.plural(object).await?);
         if let Some(setting) = &object.setting {
             return self.look_at(object, setting, path).await;
@@ -157,6 +164,10 @@ impl KubernetesDriver {
                 let raise_max = self.api.config().raise_max;
                 Ok(Some(autoscaler::order(found, *bounds, number, raise_max)))
             }
+            (Means::Fleets(pair), _) => {
+                let all = pair.orders(found, shape)?;
+                Ok(all.into_iter().next())
+            }
             (Means::Setting | Means::Trial(_) | Means::Pods(_), _) => {
                 setting::order(object, found, number).map(Some)
             }
@@ -168,9 +179,7 @@ impl KubernetesDriver {
             )),
         }
     }
-}
 
-impl KubernetesDriver {
     async fn try_out(
         &self,
         occasion: Occasion<'_>,
@@ -182,6 +191,10 @@ impl KubernetesDriver {
             return Ok(Some(format!("nothing to send: there are {}", found.shape)));
         };
         let order = match &found.means {
+            Means::Fleets(pair) => {
+                let said = fleets::rehearse(&self.api, (&found, pair), shape).await?;
+                return Ok(Some(said));
+            }
             Means::Trial(trial) => match trial.order(object, shape)? {
                 Some(order) => {
                     self.api.dry_run(&order).await?;
@@ -206,6 +219,8 @@ impl Found {
         let made = match self.means {
             Means::Replicas => scale::replicas(answer)?,
             Means::Floor(_) => autoscaler::floor(answer)?,
+            // Each of its orders is confirmed by itself.
+            Means::Fleets(_) => return Ok(()),
             Means::Setting | Means::Trial(_) | Means::Pods(_) => {
                 return setting::confirm(answer, object, shape);
             }
@@ -256,7 +271,10 @@ impl Actuator for KubernetesDriver {
                 Means::Trial(trial) => {
                     canary::carry_out(&self.api, object, (&found, trial), (order, shape)).await?;
                 }
-                _ => {
+                Means::Fleets(pair) => {
+                    fleets::carry_out(&self.api, (&found, pair), shape).await?;
+                }
+                Means::Replicas | Means::Floor(_) | Means::Setting => {
                     let answer = self.api.send(&order).await?;
                     found.confirm(object, &answer, shape)?;
                 }

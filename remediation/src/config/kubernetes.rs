@@ -40,8 +40,19 @@ pub struct Object {
     pub namespace: String,
     /// Its name there.
     pub name: String,
+    /// The two fleets that it stands for, where it does.
+    pub fleets: Option<FleetsOf>,
     /// What a number is turned into; none where it is the number of replicas.
     pub setting: Option<Setting>,
+}
+
+/// Two Deployments, named after the object with `-blue` and `-green`, and the Service that picks one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetsOf {
+    /// The Service.
+    pub service: String,
+    /// The label by which it picks; its value is the colour.
+    pub label: String,
 }
 
 /// Answers take milliseconds; admission webhooks, which may take ten seconds each by default, are the reason for more.
@@ -146,6 +157,7 @@ pub(super) fn object(fields: &Fields) -> Option<Object> {
     let namespace = fields.required("namespace", |node| checked(node, is_label, "namespace"));
     let name = fields.required("name", |node| checked(node, is_name, "name"));
     let setting = fields.optional("set", |node| node.map(setting));
+    let fleets = fields.optional("fleets", |node| node.map(fleets));
     let kind = kind?;
     let known = KNOWN.iter().find(|(known, ..)| *known == kind);
     let known = known.filter(|(_, group, version, _)| {
@@ -168,10 +180,14 @@ pub(super) fn object(fields: &Fields) -> Option<Object> {
         let problem = "a canary is a second Deployment beside a first, with a name of its own";
         fields.problem("set", problem);
     }
+    if fields.has("fleets") && (kind != "Deployment" || fields.has("set")) {
+        let problem = "are two Deployments, of which the replicas are set";
+        fields.problem("fleets", problem);
+    }
     if let Some(problem) = misfit(&kind, &group, fields.has("set"), setting.as_ref()) {
         fields.node().problem(problem);
     }
-    if fields.has("set") && setting.is_none() {
+    if fields.has("set") && setting.is_none() || fields.has("fleets") && fleets.is_none() {
         return None;
     }
     Some(Object {
@@ -181,7 +197,17 @@ pub(super) fn object(fields: &Fields) -> Option<Object> {
         plural,
         namespace: namespace?,
         name: name?,
+        fleets,
         setting,
+    })
+}
+
+fn fleets(fields: &Fields) -> Option<FleetsOf> {
+    let service = fields.required("service", |node| checked(node, is_label, "name"));
+    let label = fields.required("label", |node| checked(node, is_label_key, "label"));
+    Some(FleetsOf {
+        service: service?,
+        label: label?,
     })
 }
 
@@ -238,6 +264,12 @@ fn is_label(text: &str) -> bool {
     let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let ends_well = !text.starts_with('-') && !text.ends_with('-');
     !text.is_empty() && text.len() <= 63 && ends_well && text.chars().all(is_good)
+}
+
+fn is_label_key(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').unwrap_or(("a", text));
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    is_name(prefix) && !name.is_empty() && name.len() <= 63 && name.chars().all(is_word)
 }
 
 /// RFC 1123: labels with dots between them.

@@ -23,7 +23,7 @@ pub use http::{Address, HttpActuator, Method, Observation};
 pub use intervals::TimeInterval;
 #[cfg(feature = "kubernetes")]
 pub(crate) use kubernetes::Rendered;
-pub use kubernetes::{Container, KubernetesActuator, Object, Setting, Values};
+pub use kubernetes::{Container, FleetsOf, KubernetesActuator, Object, Setting, Values};
 pub use quantity::Quantity;
 pub use rollouts::{Judging, Rollout};
 pub use workloads::{ActuatorUse, Cooldown, Workload, read_workloads};

@@ -134,8 +134,12 @@ fn workload(
     let actuator = fields.required("actuator", |node| actuator_use(node, actuators));
     if let (Some(used), Strategy::BlueGreen { .. }) = (&actuator, &rollout.strategy)
         && actuators.get(&used.name).is_some_and(|a| !a.knows_fleets())
+        && used
+            .object
+            .as_ref()
+            .is_none_or(|object| object.fleets.is_none())
     {
-        let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`";
+        let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`, or a target with `fleets`";
         fields.problem("rollout", problem);
     }
     if let Some(object) = actuator.as_ref().and_then(|used| used.object.as_deref()) {

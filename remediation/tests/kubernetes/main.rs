@@ -8,6 +8,7 @@
 mod autoscaler;
 mod canary;
 mod faults;
+mod fleets;
 mod role;
 mod scale;
 mod server;
