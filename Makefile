@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
+.PHONY: demo test test-kubernetes accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
 
 demo: setup
 	cargo build --locked -p exporter -p demo
@@ -12,6 +12,11 @@ test: setup
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	cargo test --workspace --locked
+
+# The suite of the Kubernetes actuator against a real cluster: make test-kubernetes KUBECONFIG=FILE
+test-kubernetes:
+	@test -n "$(KUBECONFIG)" || { echo "make test-kubernetes: name a cluster, as KUBECONFIG=FILE" >&2; exit 2; }
+	KUBECONFIG="$(abspath $(KUBECONFIG))" cargo test --locked -p remediation --features kubernetes --test kubernetes -- --nocapture --test-threads=2
 
 # How good forecasts are on a folder of CSV files: make accuracy DATA=FOLDER
 accuracy:

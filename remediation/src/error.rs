@@ -9,6 +9,9 @@ pub enum RemediationError {
     /// The HTTP client of the actuators cannot be built.
     #[error("cannot build the HTTP client of the actuators")]
     Client(#[source] reqwest::Error),
+    /// An actuator is configured that this program was built without.
+    #[error("this build has no Kubernetes support")]
+    NoKubernetes,
 }
 
 /// An error with its causes in one line, for reasons that the journal keeps.

@@ -131,8 +131,16 @@ impl Remediation {
 
     /// Measures a workload when its last stage has been judged.
     pub(crate) async fn measure_after(&self, job: &Job<'_>, plan: &Plan) -> Result<(), StoreError> {
+        let mut there = plan.target.replicas;
+        if plan.target.floor.is_some() {
+            // An autoscaler may have gone above its floor, and a guess would be learned from.
+            let Ok(observed) = job.observe().await else {
+                return Ok(());
+            };
+            there = observed.replicas;
+        }
         let effect = Effect {
-            after: Some(self.measure(job, plan.target.replicas).await),
+            after: Some(self.measure(job, there).await),
             ..Effect::of(job)
         };
         self.note(job, &effect).await

@@ -48,7 +48,7 @@ pub use receiver::{AlertReceipt, Receipt};
 pub use remediation::Remediation;
 pub use report::{Held, Moved, Report};
 pub use rollout::Strategy;
-pub use shape::{Colour, Fleets, Shape};
+pub use shape::{Canary, Colour, Fleets, Shape};
 pub use statistics::Better;
 pub use switch::{KillSwitch, SwitchError};
 pub use template::{Place, Template, TemplateError};

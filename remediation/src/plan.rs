@@ -101,24 +101,26 @@ impl Plan {
     /// Whether the target has more instances than there were; such a plan is a floor, one that takes away is a
     /// ceiling.
     pub fn is_upward(&self) -> bool {
-        self.target.replicas >= self.observed.replicas
+        self.target.set_point() >= self.observed.set_point()
     }
 
     /// Whether what is found is what a stage ensures.
     pub fn is_met(&self, stage: Stage, found: Shape) -> bool {
         let wanted = stage.shape;
         let is_enough = if self.is_upward() {
-            found.replicas >= wanted.replicas
+            found.set_point() >= wanted.set_point()
         } else {
-            found.replicas <= wanted.replicas
+            found.set_point() <= wanted.set_point()
         };
-        is_enough && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
+        is_enough
+            && wanted.canary == found.canary
+            && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
     }
 
     /// Whether what is found is something that this plan wrote, up to a stage.
     pub fn is_ours(&self, stage: u32, found: Shape) -> bool {
         let begun = self.stages.iter().take(stage as usize + 1);
-        begun.into_iter().any(|stage| stage.shape == found)
+        begun.into_iter().any(|stage| stage.shape.is_set_as(found))
     }
 }
 

@@ -189,6 +189,12 @@ impl Drivers for OwnDrivers {
         Ok(match config {
             ActuatorConfig::Http(http) => Arc::new(HttpDriver::new((**http).clone())?),
             ActuatorConfig::Exec(exec) => Arc::new(ExecDriver::new((**exec).clone())),
+            #[cfg(feature = "kubernetes")]
+            ActuatorConfig::Kubernetes(kubernetes) => Arc::new(
+                crate::actuator::KubernetesDriver::new((**kubernetes).clone()),
+            ),
+            #[cfg(not(feature = "kubernetes"))]
+            ActuatorConfig::Kubernetes(_) => return Err(RemediationError::NoKubernetes),
         })
     }
 }

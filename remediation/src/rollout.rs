@@ -1,6 +1,10 @@
 //! The way from what there is to a target: at once, in steps, or beside what serves.
 
-use crate::{Plan, Shape, plan::Stage, shape::Fleets};
+use crate::{
+    Plan, Shape,
+    plan::Stage,
+    shape::{Canary, Fleets},
+};
 use std::time::Duration;
 
 /// How an effect is brought about.
@@ -8,7 +12,8 @@ use std::time::Duration;
 pub enum Strategy {
     /// All at once.
     Direct,
-    /// By shares of the change, ascending and below one; what is left follows at the end.
+    /// By shares of the change, ascending and below one; what is left follows at the end. Where a copy of the
+    /// workload can be made, it is the whole change, on a copy of so many of the instances.
     Canary {
         /// The shares after which the effect is judged.
         steps: Vec<f64>,
@@ -27,10 +32,10 @@ impl Strategy {
     /// A sentence where the actuator does not tell what the strategy needs.
     pub fn stages(&self, observed: Shape, replicas: u32) -> Result<Vec<Stage>, String> {
         match self {
-            Self::Direct => Ok(vec![Stage::judged(Shape {
-                replicas,
-                ..observed
-            })]),
+            Self::Direct => Ok(vec![Stage::judged(observed.set_to(replicas))]),
+            Self::Canary { steps } if observed.canary.is_some() => {
+                Ok(on_a_copy(steps, observed, replicas))
+            }
             Self::Canary { steps } => Ok(in_steps(steps, observed, replicas)),
             Self::BlueGreen { retain } => side_by_side(observed, replicas, *retain),
         }
@@ -59,22 +64,42 @@ impl Strategy {
 
 /// Each step moves at least one instance, and steps that come to the same number are one.
 fn in_steps(steps: &[f64], observed: Shape, replicas: u32) -> Vec<Stage> {
-    let change = f64::from(replicas) - f64::from(observed.replicas);
+    let from = start(observed, replicas);
+    let change = f64::from(replicas) - f64::from(from);
     let mut stages: Vec<Stage> = Vec::new();
     for share in steps.iter().copied().chain([1.0]) {
         let moved = (change.abs() * share - 1e-9).ceil().copysign(change);
-        let replicas = whole(f64::from(observed.replicas) + moved);
+        let replicas = whole(f64::from(from) + moved);
         if stages
             .last()
             .is_none_or(|last| last.shape.replicas != replicas)
         {
-            stages.push(Stage::judged(Shape {
-                replicas,
-                ..observed
-            }));
+            stages.push(Stage::judged(observed.set_to(replicas)));
         }
     }
     stages
+}
+
+fn on_a_copy(steps: &[f64], observed: Shape, size: u32) -> Vec<Stage> {
+    let tried = steps.iter().map(|share| Shape {
+        canary: Some(Canary {
+            size,
+            percent: whole((share * 100.0).round()).max(1),
+        }),
+        ..observed
+    });
+    let all = tried.chain([observed.set_to(size)]);
+    all.map(Stage::judged).collect()
+}
+
+/// Where steps begin to be felt: a floor that is raised changes nothing up to the number that there is.
+fn start(observed: Shape, replicas: u32) -> u32 {
+    let set = observed.set_point();
+    if replicas > set {
+        observed.replicas.clamp(set, replicas)
+    } else {
+        set
+    }
 }
 
 fn side_by_side(observed: Shape, replicas: u32, retain: Duration) -> Result<Vec<Stage>, String> {
@@ -82,8 +107,8 @@ fn side_by_side(observed: Shape, replicas: u32, retain: Duration) -> Result<Vec<
         .fleets
         .ok_or("blue/green needs an actuator that tells which fleet serves")?;
     let fleet = |replicas, active, idle| Shape {
-        replicas,
         fleets: Some(Fleets { active, idle }),
+        ..Shape::of(replicas)
     };
     let next = fleets.active.other();
     Ok(vec![
@@ -133,13 +158,54 @@ mod tests {
     }
 
     #[test]
+    fn a_floor_is_raised_from_where_it_begins_to_be_felt() {
+        let stages = |replicas, floor, to| {
+            let observed = Shape {
+                floor: Some(floor),
+                ..Shape::of(replicas)
+            };
+            let canary = Strategy::Canary { steps: vec![0.5] };
+            let stages = canary.stages(observed, to).unwrap();
+            let floors = stages.iter().map(|stage| stage.shape.floor.unwrap());
+            floors.collect::<Vec<_>>()
+        };
+        assert_eq!(stages(4, 2, 14), [9, 14]);
+        assert_eq!(
+            stages(9, 2, 8),
+            [8],
+            "there are more than the floor asks for"
+        );
+        assert_eq!(stages(9, 8, 4), [6, 4]);
+    }
+
+    #[test]
+    fn a_copy_has_the_whole_change_and_is_gone_in_the_end() {
+        let observed = Shape {
+            canary: Some(Canary::default()),
+            ..Shape::of(4)
+        };
+        let steps = vec![0.1, 0.5];
+        let stages = Strategy::Canary { steps }.stages(observed, 6).unwrap();
+        let words: Vec<_> = stages.iter().map(|stage| stage.shape.to_string()).collect();
+        assert_eq!(
+            words,
+            [
+                "4 beside a canary of 10% at 6",
+                "4 beside a canary of 50% at 6",
+                "6"
+            ]
+        );
+        assert_eq!(stages[2].shape.canary, Some(Canary::default()));
+    }
+
+    #[test]
     fn the_old_fleet_stays_until_the_new_one_has_served() {
         let observed = Shape {
-            replicas: 4,
             fleets: Some(Fleets {
                 active: Colour::Blue,
                 idle: 0,
             }),
+            ..Shape::of(4)
         };
         let retain = Duration::from_mins(10);
         let stages = Strategy::BlueGreen { retain }.stages(observed, 7).unwrap();

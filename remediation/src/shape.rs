@@ -4,14 +4,31 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
-/// How many instances there are or shall be and, where two fleets stand side by side, which of them serves.
+/// How many instances there are or shall be; the floor under them, where something else scales above it; and,
+/// where two fleets stand side by side, which of them serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// How many instances serve.
     pub replicas: u32,
+    /// The least that an autoscaler keeps, where one governs the workload: this is what actions set then, and
+    /// `replicas` is what the autoscaler has made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<u32>,
     /// The two fleets of a blue/green workload; none where there is but one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleets: Option<Fleets>,
+    /// The copy on which another size is tried out, where the workload can have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+/// A copy of a workload, with another size and fewer instances. Without one, both are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Canary {
+    /// The size that is tried out.
+    pub size: u32,
+    /// How many instances it has, as a percentage of those of the workload.
+    pub percent: u32,
 }
 
 /// Two fleets of which one serves.
@@ -38,8 +55,32 @@ impl Shape {
     pub const fn of(replicas: u32) -> Self {
         Self {
             replicas,
+            floor: None,
             fleets: None,
+            canary: None,
         }
+    }
+
+    /// The number that actions set: the floor where there is one.
+    pub fn set_point(self) -> u32 {
+        self.floor.unwrap_or(self.replicas)
+    }
+
+    /// The same workload, set to so many, and without a canary.
+    #[must_use]
+    pub fn set_to(self, replicas: u32) -> Self {
+        Self {
+            replicas,
+            floor: self.floor.map(|_| replicas),
+            canary: self.canary.map(|_| Canary::default()),
+            ..self
+        }
+    }
+
+    /// Whether both are set to the same, whatever an autoscaler has made of it.
+    pub fn is_set_as(self, other: Self) -> bool {
+        let beside = |shape: Self| (shape.floor.is_some(), shape.fleets, shape.canary);
+        self.set_point() == other.set_point() && beside(self) == beside(other)
     }
 
     /// The shape as the journal keeps it.
@@ -91,6 +132,12 @@ impl FromStr for Colour {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.replicas.fmt(f)?;
+        if let Some(floor) = self.floor {
+            write!(f, " (floor {floor})")?;
+        }
+        if let Some(Canary { size, percent }) = self.canary.filter(|canary| canary.size > 0) {
+            write!(f, " beside a canary of {percent}% at {size}")?;
+        }
         let Some(Fleets { active, idle }) = self.fleets else {
             return Ok(());
         };
@@ -115,15 +162,34 @@ mod tests {
     #[test]
     fn two_fleets_are_read_back_and_said_in_words() {
         let shape = Shape {
-            replicas: 4,
             fleets: Some(Fleets {
                 active: Colour::Blue,
                 idle: 7,
             }),
+            ..Shape::of(4)
         };
         assert_eq!(Shape::from_json(Some(&shape.to_json())), Ok(shape));
         assert_eq!(shape.to_string(), "4 blue beside 7 green");
         assert_eq!("green".parse(), Ok(Colour::Green));
         assert!("red".parse::<Colour>().is_err());
+    }
+
+    #[test]
+    fn where_an_autoscaler_governs_its_floor_is_what_is_set() {
+        let found = Shape {
+            floor: Some(2),
+            ..Shape::of(5)
+        };
+        assert_eq!((found.set_point(), Shape::of(5).set_point()), (2, 5));
+        assert_eq!(found.to_string(), "5 (floor 2)");
+        assert_eq!(Shape::from_json(Some(&found.to_json())), Ok(found));
+        let set = found.set_to(8);
+        assert_eq!((set.replicas, set.floor), (8, Some(8)));
+        let grown = Shape {
+            replicas: 11,
+            ..set
+        };
+        assert!(grown.is_set_as(set), "the autoscaler may go above it");
+        assert!(!Shape::of(8).is_set_as(set), "the autoscaler is gone");
     }
 }

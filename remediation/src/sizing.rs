@@ -62,7 +62,8 @@ impl Sizing {
             self.per_replica,
         )];
         let target = self.bound(needed, observed.replicas, &mut words);
-        if target > observed.replicas {
+        // Where an autoscaler governs, its floor is raised also below what it has scaled to for now.
+        if target > observed.set_point() {
             return Sized::Up {
                 target,
                 why: words.join(", "),
@@ -75,11 +76,9 @@ impl Sizing {
 
     /// What stands against a number that a person wants, if something does.
     pub fn objection(&self, wanted: u32, observed: Shape) -> Option<String> {
-        let Shape {
-            replicas: there, ..
-        } = observed;
+        let there = observed.set_point();
         let least = there - self.step_below(there);
-        let most = self.reach(there);
+        let most = self.reach(observed.replicas.max(there));
         if wanted == there {
             Some(format!("there are {there} already"))
         } else if wanted < self.min {
@@ -89,7 +88,9 @@ impl Sizing {
         } else if wanted < least {
             Some(format!("step_down allows no fewer than {least} of {there}"))
         } else if wanted > most {
-            Some(format!("step_up allows no more than {most} from {there}"))
+            Some(format!(
+                "step_up allows no more than {most} from {observed}"
+            ))
         } else {
             None
         }

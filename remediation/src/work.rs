@@ -77,9 +77,12 @@ impl Job<'_> {
     fn occasion(&self) -> Occasion<'_> {
         Occasion {
             target: &self.workload.actuator.target,
+            object: self.workload.actuator.object.as_deref(),
             action: self.action.id,
             workload: &self.workload.name,
             alerts: self.alerts,
+            state: self.action.state,
+            now: self.now,
         }
     }
 
@@ -144,7 +147,7 @@ impl Job<'_> {
             Ok(observed) => observed,
             Err(error) => return self.failure(&error, Event::Unrestorable),
         };
-        if observed == before {
+        if observed.is_set_as(before) {
             return Event::Restored(format!("there are {before} replicas again")).into();
         }
         if !plan.is_ours(self.action.stage, observed) {

@@ -173,7 +173,6 @@ actuators:
   a: {http: {url: "http://{{ target.host }}/", body: "{{ replicas", method: GET, timeout: 0s}}
   b: {http: {url: "ftp://x/", observe: {field: replicas}}}
   c: {http: {url: "http://me:secret@x/", body: "{{ replicas }}", headers: {"a b": c}}}
-  d: {kubernetes: {}}
   e: {exec: {observe: [rm], ensure: ["/bin/{{ target.x }}"], environment: {AMX_X: a, 1x: b}, pattern: "("}}
   f: {}
 workloads:
@@ -181,7 +180,7 @@ workloads:
   match: {service: checkout}
   demand: d
   sizing: {per_replica: 1, min: 1, max: 2}
-  actuator: {use: d}
+  actuator: {use: e, target: {name: [1]}}
 "#;
     check(
         text,
@@ -195,13 +194,12 @@ workloads:
             "c.yml:4: actuators.b.http.url: must begin with http:// or https:// and name a host",
             "c.yml:5: actuators.c.http.headers.a b: `a b` is no header name",
             "c.yml:5: actuators.c.http.url: must not hold credentials: put them under `headers`",
-            "c.yml:6: actuators.d.kubernetes: is not available in this version; use http or exec",
-            "c.yml:7: actuators.e.exec.ensure[0]: a program is never a template",
-            "c.yml:7: actuators.e.exec.environment.1x: `1x` is no name of an environment variable",
-            "c.yml:7: actuators.e.exec.environment.AMX_X: names that begin with AMX_ or FORESHADOW_ are set by the program",
-            "c.yml:7: actuators.e.exec.observe[0]: `rm` must be an absolute path: nothing is searched for",
-            "c.yml:7: actuators.e.exec.pattern: is no regular expression: unclosed group",
-            "c.yml:8: actuators.f: must say how: `http` or `exec` is missing",
+            "c.yml:6: actuators.e.exec.ensure[0]: a program is never a template",
+            "c.yml:6: actuators.e.exec.environment.1x: `1x` is no name of an environment variable",
+            "c.yml:6: actuators.e.exec.environment.AMX_X: names that begin with AMX_ or FORESHADOW_ are set by the program",
+            "c.yml:6: actuators.e.exec.observe[0]: `rm` must be an absolute path: nothing is searched for",
+            "c.yml:6: actuators.e.exec.pattern: is no regular expression: unclosed group",
+            "c.yml:7: actuators.f: must say how: `http`, `exec` or `kubernetes` is missing",
         ],
     );
 }
@@ -306,7 +304,7 @@ fn what_could_never_judge_or_would_hush_everything_is_refused() {
     check(
         &text,
         &[
-            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`",
+            "c.yml:10: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and `idle`, or a target with `fleets`",
             "c.yml:11: workloads[0].rollout.blue_green: there are two checks `x > 1`",
             "c.yml:12: workloads[0].rollout.blue_green.count: must be at least 1",
             "c.yml:15: workloads[0].rollout.blue_green.compare[0].margin: `0%` is not a percentage above zero: write a number and a percent sign, like 25%",
@@ -345,4 +343,252 @@ fn hosts_are_fixed_and_networks_hold_for_literal_ones() {
     );
     let problem = read(&one("http://a/", ", networks: [ten]")).unwrap_err();
     assert!(problem.contains("invalid IP address syntax"), "{problem}");
+}
+
+#[cfg(not(feature = "kubernetes"))]
+#[test]
+fn without_its_client_kubernetes_is_refused_by_name() {
+    let problem = "c.yml:1: actuators.a.kubernetes: this build has no Kubernetes support";
+    check("actuators: {a: {kubernetes: {}}}", &[problem]);
+}
+
+#[cfg(feature = "kubernetes")]
+mod kubernetes {
+    use super::{check, read};
+    use remediation::config::{ActuatorConfig, Object, Settings, Values};
+    use std::time::Duration;
+
+    const WORKLOAD: &str = "
+actuators: {prod: {kubernetes: {}}}
+workloads:
+- name: checkout
+  match: {service: checkout}
+  demand: d
+  sizing: {per_replica: 1, min: 2, max: 8}
+  actuator:
+    use: prod
+    target: ";
+
+    fn target(text: &str) -> Result<Settings, String> {
+        read(&format!("{WORKLOAD}{text}\n"))
+    }
+
+    fn object(text: &str) -> Object {
+        let settings = target(text).expect("the target is good");
+        let object = settings.workloads[0].actuator.object.clone();
+        *object.expect("the actuator is of the kind kubernetes")
+    }
+
+    #[track_caller]
+    fn refused(text: &str, problems: &[&str]) {
+        let at = |problem: &&str| format!("c.yml:10: workloads[0].actuator{problem}");
+        let problems: Vec<_> = problems.iter().map(at).collect();
+        assert_eq!(target(text).err(), Some(problems.join("\n")));
+    }
+
+    #[test]
+    fn an_object_is_named_by_kind_namespace_and_name() {
+        let settings = target("{kind: Deployment, namespace: shop, name: checkout}").unwrap();
+        let Some(ActuatorConfig::Kubernetes(prod)) = settings.actuators.get("prod") else {
+            panic!("the actuator is of the kind kubernetes");
+        };
+        assert_eq!((&prod.kubeconfig, prod.raise_max), (&None, false));
+        assert_eq!(prod.timeout, Duration::from_secs(15));
+        let known = object("{kind: StatefulSet, namespace: shop, name: a.b}");
+        assert_eq!(known.api_version(), "apps/v1");
+        assert_eq!(known.plural.as_deref(), Some("statefulsets"));
+        let own = "{kind: Brigade, api_version: fire.example.com/v1beta2, namespace: shop, name: x";
+        assert_eq!(object(&format!("{own}}}")).plural, None);
+        let own = object(&format!("{own}, plural: brigades}}"));
+        assert_eq!(own.plural.as_deref(), Some("brigades"));
+        assert_eq!(own.api_version(), "fire.example.com/v1beta2");
+    }
+
+    #[test]
+    fn all_that_is_set_is_read() {
+        let tuned = object(
+            r#"{kind: Deployment, namespace: shop, name: x, set: {initial: 4, container: app,
+            resources: {requests: {cpu: "{{ replicas * 250 }}m"}, limits: {memory: 1Gi}}, env: {N: "{{ replicas }}"}}}"#,
+        );
+        let setting = tuned.setting.unwrap();
+        assert_eq!(setting.initial, 4);
+        let Values::Container(container) = setting.values else {
+            panic!("a container is set");
+        };
+        assert_eq!(
+            (container.name.as_str(), container.in_place),
+            ("app", false)
+        );
+        let parts: Vec<_> = container.resources.keys().collect();
+        assert_eq!(parts, ["limits", "requests"]);
+    }
+
+    #[test]
+    fn every_problem_of_an_object_is_reported_at_once() {
+        refused(
+            "{kind: deployment, api_version: apps, plural: a/b, namespace: ../kube-system, name: 'a b', extra: 1}",
+            &[
+                ".target.api_version: `apps` is no API version: write it like apps/v1",
+                ".target.extra: unknown key, expected one of: kind, api_version, plural, namespace, name, set, fleets",
+                ".target.kind: `deployment` is no kind of Kubernetes",
+                ".target.name: `a b` is no name of Kubernetes",
+                ".target.namespace: `../kube-system` is no namespace of Kubernetes",
+                ".target.plural: `a/b` is no plural of Kubernetes",
+            ],
+        );
+        refused(
+            "{kind: Brigade, namespace: shop, name: x}",
+            &[".target.kind: `Brigade` needs its `api_version`, like example.com/v1"],
+        );
+    }
+
+    #[test]
+    fn what_is_set_must_be_possible() {
+        let set = |kind: &str, set: &str| {
+            format!("{{kind: {kind}, namespace: shop, name: x, set: {{{set}}}}}")
+        };
+        refused(
+            &set(
+                "Deployment",
+                r#"initial: 4, container: app, resources: {request: {cpu: 1}, limits: {cpu: "{{ replicas"}}"#,
+            ),
+            &[
+                ".target.set.resources.limits.cpu: the template cannot be rendered: syntax error: unexpected end of input, expected end of variable block (in <string>:1)",
+                ".target.set.resources.request: `request` is not one of requests, limits",
+            ],
+        );
+        refused(
+            &set(
+                "ConfigMap",
+                "initial: 4, container: app, env: {A: '{{ replicas }}'}, in_place: true",
+            ),
+            &[
+                ".target: a ConfigMap has no containers: set its `data`",
+                ".target.set.in_place: the environment of a running pod cannot change",
+            ],
+        );
+        refused(
+            &set("Deployment", "container: app"),
+            &[
+                ".target.set: `initial` is missing",
+                ".target.set: must say what of the container is set: `resources` or `env`",
+            ],
+        );
+        let canary = "initial: 4, container: app, env: {A: '{{ replicas }}'}, canary: x";
+        let problem = "a canary is a second Deployment beside a first, with a name of its own";
+        refused(
+            &set("Deployment", canary),
+            &[&format!(".target.set: {problem}")],
+        );
+        refused(
+            &set("StatefulSet", &canary.replace("canary: x", "canary: y")),
+            &[&format!(".target.set: {problem}")],
+        );
+        refused(
+            "{kind: ConfigMap, namespace: shop, name: x}",
+            &[".target: a ConfigMap has no replicas, so `set` is needed"],
+        );
+    }
+
+    #[test]
+    fn what_is_set_is_tried_out_with_the_sizes_of_the_workload() {
+        let refused = |cpu: &str, problem: &str| {
+            let target = format!(
+                "{{kind: Deployment, namespace: shop, name: x, set: {{initial: 4, container: app, \
+                resources: {{requests: {{cpu: \"{cpu}\"}}}}}}}}"
+            );
+            let expect = format!("c.yml:8: workloads[0].actuator: {problem}");
+            assert_eq!(
+                super::read(&format!("{WORKLOAD}{target}\n")).err(),
+                Some(expect)
+            );
+        };
+        refused(
+            "{{ replicas }} cores",
+            "requests.cpu: \"2 cores\" is no quantity: write it like 250m, 1.5 or 64Mi",
+        );
+        refused(
+            "{{ (replicas - 3) * 100 }}m",
+            "the template cannot be rendered: invalid operation: \"-100\" begins with a dash, so it could be taken for an option (in <string>:1)",
+        );
+        refused("250m", "what is set does not depend on {{ replicas }}");
+    }
+
+    #[test]
+    fn two_fleets_are_two_deployments_and_a_service() {
+        let two = "{kind: Deployment, namespace: shop, name: x, fleets: {service: x, label: example.com/colour}}";
+        let rollout = "\n  rollout: {blue_green: {retain: 5m}}\n";
+        assert!(target(&format!("{two}{rollout}")).is_ok());
+        let fleets = object(two).fleets.expect("there are two");
+        assert_eq!(
+            (fleets.service.as_str(), fleets.label.as_str()),
+            ("x", "example.com/colour")
+        );
+        let one = "{kind: Deployment, namespace: shop, name: x}";
+        let problem = target(&format!("{one}{rollout}")).err();
+        let expect = "c.yml:11: workloads[0].rollout: blue_green needs an actuator whose `observe` has `active` and \
+            `idle`, or a target with `fleets`";
+        assert_eq!(problem.as_deref(), Some(expect));
+        refused(
+            "{kind: StatefulSet, namespace: shop, name: x, fleets: {service: x, label: 'a b'}}",
+            &[
+                ".target.fleets: are two Deployments, of which the replicas are set",
+                ".target.fleets.label: `a b` is no label of Kubernetes",
+            ],
+        );
+    }
+
+    #[test]
+    fn instances_are_not_counted_where_another_number_is_set() {
+        let target = "{kind: Deployment, namespace: shop, name: x, set: {initial: 4, container: app, \
+            env: {A: '{{ replicas }}'}}}";
+        let text = format!("{WORKLOAD}{target}\n  feedback: {{ready: up}}\n");
+        let problem = "c.yml:11: workloads[0].feedback: `ready` counts instances, and what is `set` is another number";
+        check(&text, &[problem]);
+    }
+
+    #[test]
+    fn two_workloads_do_not_act_on_one_object() {
+        let one = format!("{WORKLOAD}{{kind: Deployment, namespace: shop, name: x}}\n");
+        let (_, workload) = one.split_once("workloads:\n").unwrap();
+        let two = format!(
+            "{one}{}",
+            workload.replace("name: checkout", "name: search")
+        );
+        let problem = "c.yml:15: workloads[1].actuator: another workload acts on Deployment shop/x";
+        check(&two, &[problem]);
+    }
+
+    #[test]
+    fn a_kubeconfig_is_looked_at_when_the_configuration_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        std::fs::write(
+            &path,
+            "{apiVersion: v1, kind: Config, contexts: [], current-context: a}",
+        )
+        .unwrap();
+        let path = path.display().to_string();
+        let actuator = |keys: &str| format!("actuators: {{a: {{kubernetes: {{{keys}}}}}}}");
+        let at = "c.yml:1: actuators.a.kubernetes";
+        let problem = format!("{at}.kubeconfig: has no context `a`");
+        check(&actuator(&format!("kubeconfig: {path}")), &[&problem]);
+        let problem = format!("{at}.kubeconfig: has no context `b`");
+        check(
+            &actuator(&format!("kubeconfig: {path}, context: b")),
+            &[&problem],
+        );
+        let (relative, alone) = (
+            format!("{at}.kubeconfig: `kubeconfig` must be an absolute path"),
+            format!("{at}.timeout: must be longer than 0s"),
+        );
+        check(
+            &actuator("kubeconfig: kubeconfig, timeout: 0s"),
+            &[&relative, &alone],
+        );
+        let problem = format!("{at}.context: is one of a `kubeconfig`, which is missing");
+        check(&actuator("context: b"), &[&problem]);
+        let missing = read(&actuator("kubeconfig: /nowhere/kubeconfig")).unwrap_err();
+        assert!(missing.contains("No such file"), "{missing}");
+    }
 }

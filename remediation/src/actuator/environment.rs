@@ -138,9 +138,12 @@ mod tests {
         let target = Target::new();
         let occasion = Occasion {
             target: &target,
+            object: None,
             action: ActionId::new(Timestamp::from_seconds(0)),
             workload: "shop",
             alerts,
+            state: store::State::Applying,
+            now: Timestamp::from_seconds(0),
         };
         variables(occasion, Some(Shape::of(7)))
             .into_iter()

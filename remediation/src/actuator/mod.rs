@@ -3,28 +3,39 @@
 mod environment;
 mod exec;
 mod http;
+#[cfg(feature = "kubernetes")]
+pub(crate) mod kubernetes;
 mod networks;
 mod reading;
 
 pub use exec::ExecDriver;
 pub use http::HttpDriver;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::KubernetesDriver;
 
-use crate::{Shape, Target};
+use crate::{Shape, Target, config::Object};
 use futures::future::BoxFuture;
+use series::Timestamp;
 use std::{path::PathBuf, time::Duration};
-use store::{ActionId, RecordedDelivery};
+use store::{ActionId, RecordedDelivery, State};
 
 /// What a call is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
     /// What the configuration says of the thing to reach.
     pub target: &'a Target,
+    /// The same where it is an object of Kubernetes.
+    pub object: Option<&'a Object>,
     /// The action that it is made for.
     pub action: ActionId,
     /// The workload that the action is about.
     pub workload: &'a str,
     /// The alerts that call for it; what they say is for people and logs, and names nothing.
     pub alerts: &'a [RecordedDelivery],
+    /// The state that the action is in, which tells an effect from the way back.
+    pub state: State,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// Reaches one kind of system. Ensuring the same shape twice is the same as ensuring it once.
@@ -60,6 +71,21 @@ pub enum ActuatorError {
     /// The call was under way: whether it was carried out must be read back.
     #[error("no answer from the actuator, so what it did is unknown until it is read back")]
     Unknown(#[source] reqwest::Error),
+    /// The same, as the client of an API server says it.
+    #[error("no answer from the API server, so what it did is unknown until it is read back")]
+    Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no way to the API server.
+    #[error("cannot reach the cluster")]
+    NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody else is in charge of what would be set.
+    #[error("left alone: {0}")]
+    NotOurs(String),
+    /// What is asked for does not come about.
+    #[error("cannot be done: {0}")]
+    Impossible(String),
+    /// What was accepted has not come about yet.
+    #[error("not there yet: {0}")]
+    Unfinished(String),
     /// The deadline of the action, or of the program, came first; the same holds.
     #[error("no answer within {0:?}, so what was done is unknown until it is read back")]
     TimedOut(Duration),
@@ -73,7 +99,7 @@ pub enum ActuatorError {
         /// How long it asked to wait, where it did so in seconds.
         retry_after: Option<Duration>,
     },
-    /// The answer does not hold a replica count where the configuration says it does.
+    /// The answer does not hold a replica count where it should be.
     #[error("cannot read the replicas from the actuator's answer: {0}")]
     Unreadable(String),
     /// The request cannot be made.
@@ -126,12 +152,19 @@ impl ActuatorError {
             Self::Ended {
                 code: Some(code), ..
             } if HOPELESS.contains(code) => Verdict::GiveUp,
-            Self::Refused { .. } | Self::Unreadable(_) | Self::Request(_) | Self::NotRun { .. } => {
-                Verdict::GiveUp
-            }
-            Self::Unreachable(_) | Self::Unknown(_) | Self::TimedOut(_) | Self::Ended { .. } => {
-                Verdict::Retry(None)
-            }
+            Self::Refused { .. }
+            | Self::Unreadable(_)
+            | Self::Request(_)
+            | Self::NotRun { .. }
+            | Self::NotOurs(_)
+            | Self::Impossible(_) => Verdict::GiveUp,
+            Self::Unreachable(_)
+            | Self::Unknown(_)
+            | Self::Lost(_)
+            | Self::NoCluster(_)
+            | Self::Unfinished(_)
+            | Self::TimedOut(_)
+            | Self::Ended { .. } => Verdict::Retry(None),
         }
     }
 }

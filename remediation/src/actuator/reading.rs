@@ -19,8 +19,8 @@ pub(super) fn shape(answer: &[u8], fields: &Fields) -> Result<Shape, String> {
         Ok::<_, String>(Fleets { active, idle })
     });
     Ok(Shape {
-        replicas: count(&json, &fields.replicas)?,
         fleets: fleets.transpose()?,
+        ..Shape::of(count(&json, &fields.replicas)?)
     })
 }
 

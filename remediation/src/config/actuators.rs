@@ -3,6 +3,7 @@
 use super::{
     exec::{ExecActuator, exec},
     http::{HttpActuator, http},
+    kubernetes::{KubernetesActuator, kubernetes},
 };
 use crate::{
     Shape, Target,
@@ -26,6 +27,8 @@ pub enum ActuatorConfig {
     Http(Box<HttpActuator>),
     /// By a program on this machine.
     Exec(Box<ExecActuator>),
+    /// By the API server of a Kubernetes cluster.
+    Kubernetes(Box<KubernetesActuator>),
 }
 
 /// Where in an answer the shape is: JSON pointers (RFC 6901), the empty one being all of it.
@@ -73,27 +76,33 @@ impl Actuators {
 impl ActuatorConfig {
     /// Whether it tells two fleets from each other.
     pub fn knows_fleets(&self) -> bool {
-        self.fields().fleets.is_some()
+        self.fleets().is_some()
     }
 
-    fn fields(&self) -> &Fields {
+    fn fleets(&self) -> Option<&FleetFields> {
         match self {
-            Self::Http(http) => &http.observe.fields,
-            Self::Exec(exec) => &exec.output,
+            Self::Http(http) => http.observe.fields.fleets.as_ref(),
+            Self::Exec(exec) => exec.output.fleets.as_ref(),
+            Self::Kubernetes(_) => None,
         }
     }
 
     /// Makes all that would be sent or run, once with one replica and once with two, as no action has yet.
     pub(super) fn probe(&self, target: &Target) -> Result<(), String> {
-        let fleets = self.fields().fleets.as_ref().map(|_| Fleets {
+        let fleets = self.fleets().map(|_| Fleets {
             active: Colour::Blue,
             idle: 0,
         });
         let render = |replicas| {
-            let shape = Shape { replicas, fleets };
+            let shape = Shape {
+                fleets,
+                ..Shape::of(replicas)
+            };
             match self {
                 Self::Http(http) => http.probe(target, shape),
                 Self::Exec(exec) => exec.probe(target, shape),
+                // What such a target sets is looked at with the sizes that the workload may have.
+                Self::Kubernetes(_) => Ok(replicas.to_string()),
             }
         };
         if render(1)? == render(2)? {
@@ -120,20 +129,21 @@ fn actuator(node: &Node) -> Option<ActuatorConfig> {
     node.map(|fields| {
         let http = fields.optional("http", |node| node.map(http));
         let exec = fields.optional("exec", |node| node.map(exec));
-        fields.optional("kubernetes", |node| -> Option<()> {
-            node.problem("is not available in this version; use http or exec");
-            None
+        let kubernetes = fields.optional("kubernetes", |node| {
+            node.map(|fields| Some(kubernetes(fields)))
         });
         let kinds = ["http", "exec", "kubernetes"];
         match kinds.iter().filter(|kind| fields.has(kind)).count() {
             0 => fields
                 .node()
-                .problem("must say how: `http` or `exec` is missing"),
+                .problem("must say how: `http`, `exec` or `kubernetes` is missing"),
             1 => {}
             _ => fields.node().problem("must be of one kind"),
         }
         let http = http.map(|http| ActuatorConfig::Http(Box::new(http)));
-        http.or(exec.map(|exec| ActuatorConfig::Exec(Box::new(exec))))
+        let exec = exec.map(|exec| ActuatorConfig::Exec(Box::new(exec)));
+        let kubernetes = kubernetes.map(|one| ActuatorConfig::Kubernetes(Box::new(one)));
+        http.or(exec).or(kubernetes)
     })
 }
 

@@ -7,6 +7,8 @@ mod feedback;
 mod guards;
 mod http;
 mod intervals;
+mod kubernetes;
+mod quantity;
 mod rollouts;
 mod scalars;
 mod sizing;
@@ -19,6 +21,10 @@ pub use feedback::{Feedback, SilenceOrder};
 pub use guards::{Guards, Proof, read_guards};
 pub use http::{Address, HttpActuator, Method, Observation};
 pub use intervals::TimeInterval;
+#[cfg(feature = "kubernetes")]
+pub(crate) use kubernetes::Rendered;
+pub use kubernetes::{Container, FleetsOf, KubernetesActuator, Object, Setting, Values};
+pub use quantity::Quantity;
 pub use rollouts::{Judging, Rollout};
 pub use workloads::{ActuatorUse, Cooldown, Workload, read_workloads};
 

@@ -1,8 +1,9 @@
 //! The section `workloads`.
 
 use super::{
-    Actuators, Feedback, Rollout, SilenceOrder,
+    ActuatorConfig, Actuators, Feedback, Object, Rollout, SilenceOrder,
     feedback::{feedback, silence},
+    kubernetes::object,
     rollouts::rollout,
     scalars::{duration, positive_duration, words},
     sizing::sizing,
@@ -55,12 +56,14 @@ pub struct Cooldown {
 }
 
 /// How a workload is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ActuatorUse {
     /// The actuator's name; it is there.
     pub name: String,
     /// What the actuator's templates may use.
     pub target: Target,
+    /// The object of Kubernetes, where the actuator is of that kind.
+    pub object: Option<Box<Object>>,
 }
 
 /// A person is asked until the team has watched enough plans to trust them; then `auto` is one word away.
@@ -84,14 +87,22 @@ pub fn read_workloads(
     actuators: &Actuators,
     forecasts: &[&str],
 ) -> Option<Vec<Workload>> {
-    let mut names = BTreeSet::new();
+    let (mut names, mut objects) = (BTreeSet::new(), BTreeSet::new());
     node.list(|node| {
         node.map(|fields| {
             let name = fields.required("name", words);
             if let Some(name) = name.clone().filter(|name| !names.insert(name.clone())) {
                 fields.problem("name", format!("there is another workload `{name}`"));
             }
-            workload(name, fields, actuators, forecasts)
+            let workload = workload(name, fields, actuators, forecasts)?;
+            let used = &workload.actuator;
+            if let Some(object) = &used.object
+                && !objects.insert((used.name.clone(), object.to_string()))
+            {
+                let problem = format!("another workload acts on {object}");
+                fields.problem("actuator", problem);
+            }
+            Some(workload)
         })
     })
 }
@@ -123,9 +134,16 @@ fn workload(
     let actuator = fields.required("actuator", |node| actuator_use(node, actuators));
     if let (Some(used), Strategy::BlueGreen { .. }) = (&actuator, &rollout.strategy)
         && actuators.get(&used.name).is_some_and(|a| !a.knows_fleets())
+        && used
+            .object
+            .as_ref()
+            .is_none_or(|object| object.fleets.is_none())
     {
-        let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`";
+        let problem = "blue_green needs an actuator whose `observe` has `active` and `idle`, or a target with `fleets`";
         fields.problem("rollout", problem);
+    }
+    if let Some(object) = actuator.as_ref().and_then(|used| used.object.as_deref()) {
+        check_object(fields, object, sizing.as_ref(), &feedback);
     }
     Some(Workload {
         name: name?,
@@ -149,6 +167,19 @@ fn workload(
         silence,
         actuator: actuator?,
     })
+}
+
+/// What an object of Kubernetes asks of the rest of its workload.
+fn check_object(fields: &Fields, object: &Object, sizing: Option<&Sizing>, feedback: &Feedback) {
+    if object.setting.is_some() && feedback.ready.is_some() {
+        let problem = "`ready` counts instances, and what is `set` is another number";
+        fields.problem("feedback", problem);
+    }
+    if let Some(sizing) = sizing
+        && let Err(problem) = object.probe(sizing.min, sizing.max)
+    {
+        fields.problem("actuator", problem);
+    }
 }
 
 fn labels(node: &Node) -> Option<Labels> {
@@ -190,12 +221,23 @@ fn approval(fields: &Fields) -> (Duration, OnTimeout) {
 fn actuator_use(node: &Node, actuators: &Actuators) -> Option<ActuatorUse> {
     node.map(|fields| {
         let name = fields.required("use", words);
+        let actuator = name.as_deref().and_then(|name| actuators.get(name));
+        if let Some(ActuatorConfig::Kubernetes(_)) = actuator {
+            let object = fields.required("target", |node| node.map(object))?;
+            return Some(ActuatorUse {
+                name: name?,
+                target: object.as_target(),
+                object: Some(Box::new(object)),
+            });
+        }
         let target = fields.optional("target", |node| {
+            // What an actuator that cannot be used would make of it is not known.
+            actuator?;
             node.entries(|key, node| Some((key.to_owned(), node.string()?)))
         });
         let target: Target = target.unwrap_or_default().into_iter().collect();
         let name = name?;
-        let Some(actuator) = actuators.get(&name) else {
+        let Some(actuator) = actuator else {
             if !actuators.is_named(&name) {
                 fields.problem("use", format!("there is no actuator `{name}`"));
             }
@@ -205,6 +247,10 @@ fn actuator_use(node: &Node, actuators: &Actuators) -> Option<ActuatorUse> {
             let problem = format!("actuator `{name}` does not work here: {problem}");
             fields.node().problem(problem);
         }
-        Some(ActuatorUse { name, target })
+        Some(ActuatorUse {
+            name,
+            target,
+            object: None,
+        })
     })
 }

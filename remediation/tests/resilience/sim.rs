@@ -321,8 +321,8 @@ impl Sim {
             idle: 0,
         });
         let shape = Shape {
-            replicas: 4,
             fleets,
+            ..Shape::of(4)
         };
         let inner = Inner {
             fleets: WORKLOADS.map(|name| (name.to_owned(), shape)).into(),

@@ -51,9 +51,12 @@ impl Scripts {
     fn occasion(&self) -> Occasion<'_> {
         Occasion {
             target: &self.target,
+            object: None,
             action: ActionId::new(Timestamp::from_seconds(0)),
             workload: "shop",
             alerts: &[],
+            state: store::State::Applying,
+            now: Timestamp::from_seconds(0),
         }
     }
 

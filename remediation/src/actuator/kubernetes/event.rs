@@ -1,0 +1,95 @@
+//! Events in the cluster, so that who looks at an object there sees what was done to it and why.
+
+use super::api::{Api, Order};
+use crate::{Shape, actuator::Occasion, config::Object};
+use http::Method;
+use serde_json::json;
+use std::time::Duration;
+use store::State;
+
+/// An event is a courtesy, and no action waits longer for one.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// What is kept of a note.
+const MAX_NOTE_CHARS: usize = 1_000;
+
+/// Who reports.
+const CONTROLLER: &str = "foreshadow";
+
+/// Writes an event about what was set. That this fails stops nothing.
+pub(super) async fn tell(
+    api: &Api,
+    occasion: Occasion<'_>,
+    object: &Object,
+    change: (Shape, Shape),
+) {
+    let order = order(occasion, object, change);
+    let said = tokio::time::timeout(LIMIT, api.send(&order)).await;
+    let why = match said {
+        // The event of an earlier try is there already.
+        Ok(Ok(_) | Err(crate::actuator::ActuatorError::Refused { status: 409, .. })) => return,
+        Ok(Err(error)) => crate::error::in_full(&error),
+        Err(_) => format!("no answer within {LIMIT:?}"),
+    };
+    tracing::warn!(action = %occasion.action, %object, error = why, "no event could be written");
+}
+
+fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) -> Order {
+    let (action, workload) = (occasion.action, occasion.workload);
+    let (done, reason) = match occasion.state {
+        State::RollingBack => ("RollBack", "ForeshadowRolledBack"),
+        _ => ("Scale", "ForeshadowScaled"),
+    };
+    let note = format!("{from} → {to}, action {action} on workload {workload}");
+    let note: String = note.chars().take(MAX_NOTE_CHARS).collect();
+    // One name for one change: the event of a second try is the same event.
+    let canary = to.canary.unwrap_or_default();
+    let step = match canary.size {
+        0 => to.set_point().to_string(),
+        size => format!("canary.{size}.{}", canary.percent),
+    };
+    let name = format!("{}.{action}.{step}", object.name);
+    let name = match occasion.state {
+        State::RollingBack => format!("{name}.back"),
+        _ => name,
+    };
+    let namespace = &object.namespace;
+    let body = json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": shortened(&name), "namespace": namespace},
+        "eventTime": micros(occasion),
+        "reportingController": CONTROLLER,
+        "reportingInstance": CONTROLLER,
+        "action": done,
+        "reason": reason,
+        "type": "Normal",
+        "regarding": {
+            "apiVersion": object.api_version(),
+            "kind": object.kind,
+            "namespace": namespace,
+            "name": object.name,
+        },
+        "note": note,
+    });
+    Order {
+        method: Method::POST,
+        path: format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"),
+        content_type: "application/json",
+        body,
+    }
+}
+
+/// The end of a name tells one from another.
+fn shortened(name: &str) -> &str {
+    const MAX_BYTES: usize = 253;
+    let start = name.len().saturating_sub(MAX_BYTES);
+    name[start..].trim_start_matches(['.', '-'])
+}
+
+/// RFC 3339 with six digits, which is all that the API takes.
+fn micros(occasion: Occasion<'_>) -> String {
+    let millis = occasion.now.as_millis();
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}

@@ -1,0 +1,246 @@
+//! What goes wrong on the way to the API server: no effect is doubled, lost, or late.
+
+use crate::{server::Server, world::World};
+use kubernetes_stand_in::{Fault, Made};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use store::State;
+
+/// An action whose effect comes next.
+async fn about_to_act() -> World {
+    let world = World::new(Server::stand_in().await).await;
+    world.alert("").await;
+    world.until(State::Grace, 0..2).await;
+    world
+}
+
+fn is_effect(made: &Made) -> bool {
+    made.method == "PATCH" && made.path.contains("/scale") && !made.path.contains("dryRun")
+}
+
+/// How often the scale was to be changed for good, and how often it was.
+fn changes(world: &World) -> (usize, u64) {
+    let made = world.server.faulty().made();
+    let path = world.server.deployment();
+    let deployment = world.server.faulty().get(&path).unwrap();
+    let generation = deployment["metadata"]["generation"].as_u64().unwrap();
+    (
+        made.iter().filter(|made| is_effect(made)).count(),
+        generation - 1,
+    )
+}
+
+/// An action that meets a fault at its effect ends with seven replicas and one change, after so many tries.
+async fn check(fault: Fault, n_tries: usize) {
+    let world = about_to_act().await;
+    world.server.faulty().order("PATCH /scale", fault);
+    let action = world.until(State::Succeeded, 2..60).await;
+    assert_eq!(
+        world.server.replicas().await,
+        7,
+        "{fault:?}: {}",
+        action.reason
+    );
+    assert_eq!(changes(&world), (n_tries, 1), "{fault:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_for_now_is_tried_again_after_reading_back() {
+    for status in [409, 429, 500, 503, 504] {
+        check(Fault::Refuse(status, Some(2)), 2).await;
+    }
+}
+
+#[tokio::test]
+async fn an_effect_of_which_nobody_knows_is_read_back_and_not_doubled() {
+    check(Fault::Reset, 2).await;
+    check(Fault::Hang, 2).await;
+    check(Fault::DoneAndReset, 1).await;
+    check(Fault::DoneButSilent, 1).await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_time_gets_it() {
+    let world = about_to_act().await;
+    world
+        .server
+        .faulty()
+        .order("PATCH /scale", Fault::Refuse(429, Some(20)));
+    world.until(State::Applying, 2..8).await;
+    for second in 8..24 {
+        let action = world.until(State::Applying, second..second + 1).await;
+        assert!(action.reason.contains("429"), "{}", action.reason);
+    }
+    assert_eq!(changes(&world), (1, 0));
+    world.until(State::Succeeded, 24..60).await;
+    assert_eq!(changes(&world), (2, 1));
+}
+
+#[tokio::test]
+async fn a_write_that_lands_late_changes_nothing_any_more() {
+    let world = about_to_act().await;
+    let delay = Duration::from_millis(900);
+    world
+        .server
+        .faulty()
+        .order("PATCH /scale", Fault::Late(delay));
+    world.until(State::Succeeded, 2..60).await;
+    assert_eq!(changes(&world), (2, 1));
+    let path = world.server.deployment();
+    world
+        .server
+        .change(&path, &json!({"spec": {"replicas": 9}}))
+        .await;
+    tokio::time::sleep(delay).await;
+    assert_eq!(world.server.replicas().await, 9);
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_ends_the_action_in_the_words_of_the_server() {
+    for status in [403, 404, 422] {
+        let world = about_to_act().await;
+        world
+            .server
+            .faulty()
+            .order("PATCH /scale", Fault::Refuse(status, None));
+        let action = world.until(State::Failed, 2..20).await;
+        let expect = format!("the actuator answered {status}: an error on the server");
+        assert!(action.reason.contains(&expect), "{}", action.reason);
+        assert_eq!(changes(&world), (1, 0));
+    }
+}
+
+/// Runs until the effect was sent, and drops the tick in the middle of its work, as `kill -9` does.
+async fn crash_at_the_effect(world: &World) {
+    let remediation = Arc::clone(&world.remediation);
+    let ticks = tokio::spawn(async move {
+        for second in 2..20 {
+            let now = series::Timestamp::from_seconds(1_800_000_000 + second);
+            remediation.tick(now).await.unwrap();
+        }
+    });
+    for _ in 0..1_000 {
+        if changes(world).0 > 0 {
+            ticks.abort();
+            let _ = ticks.await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the effect did not come");
+}
+
+#[tokio::test]
+async fn a_crash_at_the_effect_is_resolved_by_reading_back() {
+    for (fault, n_tries) in [(Fault::DoneButSilent, 1), (Fault::Hang, 2)] {
+        let mut world = about_to_act().await;
+        world.server.faulty().order("PATCH /scale", fault);
+        crash_at_the_effect(&world).await;
+        assert_eq!(world.action().await.state, State::Applying);
+        world.restart().await;
+        world.until(State::Succeeded, 20..60).await;
+        assert_eq!(world.server.replicas().await, 7);
+        assert_eq!(changes(&world), (n_tries, 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_effect_that_does_harm_is_taken_back() {
+    let world = about_to_act().await;
+    world.until(State::Verifying, 2..20).await;
+    assert_eq!(world.server.replicas().await, 7);
+    world.worsen();
+    world.until(State::RolledBack, 8..60).await;
+    assert_eq!(world.server.replicas().await, 4);
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_scaled_since_is_left_alone() {
+    let world = about_to_act().await;
+    world.until(State::Verifying, 2..20).await;
+    let path = world.server.deployment();
+    world
+        .server
+        .change(&path, &json!({"spec": {"replicas": 5}}))
+        .await;
+    world.worsen();
+    let action = world.until(State::Failed, 8..60).await;
+    assert!(
+        action
+            .reason
+            .contains("left alone: there are 5 replicas, not the 7"),
+        "{}",
+        action.reason
+    );
+    assert_eq!(world.server.replicas().await, 5);
+}
+
+#[tokio::test]
+async fn nothing_in_an_alert_names_a_target() {
+    let world = World::new(Server::stand_in().await).await;
+    let path = world.server.path("apis/apps/v1", "deployments/payroll");
+    world
+        .server
+        .faulty()
+        .put(&path, json!({"spec": {"replicas": 2}}));
+    let lure = r#", "namespace": "kube-system", "name": "payroll", "deployment": "payroll", "kind": "StatefulSet",
+        "target": "payroll", "container": "../../payroll", "workload": "payroll", "url": "http://127.0.0.1:1""#;
+    world.alert(lure).await;
+    world.until(State::Succeeded, 0..60).await;
+    let own = world.server.deployment();
+    for made in world.server.faulty().made() {
+        let is_setup = made.path == "/version" || made.path == "/api/v1/namespaces";
+        let is_own = made.path.starts_with(&own);
+        let is_about = [
+            "/horizontalpodautoscalers",
+            "/events?fieldManager=foreshadow",
+            "/deployments",
+        ]
+        .iter()
+        .any(|end| made.path.ends_with(end) && made.path.contains(&world.server.namespace));
+        assert!(is_setup || is_own || is_about, "{made:?}");
+        let said = made.body.to_string();
+        assert!(
+            !said.contains("payroll") && !said.contains("kube-system"),
+            "{said}"
+        );
+    }
+    assert_eq!(
+        world.server.faulty().get(&path).unwrap()["spec"]["replicas"],
+        2
+    );
+    assert_eq!(world.server.replicas().await, 7);
+}
+
+#[tokio::test]
+async fn a_rehearsal_is_repeated_while_controllers_change_the_object() {
+    let server = Server::stand_in().await;
+    server.deploy(4).await;
+    let hand = server.scaler();
+    for _ in 0..3 {
+        server
+            .faulty()
+            .order("PATCH /scale", Fault::Refuse(409, None));
+    }
+    assert!(hand.rehearse(remediation::Shape::of(7)).await.is_ok());
+    for _ in 0..4 {
+        server
+            .faulty()
+            .order("PATCH /scale", Fault::Refuse(409, None));
+    }
+    assert!(hand.rehearse(remediation::Shape::of(7)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_of_the_kubeconfig_is_what_lets_in() {
+    let server = Server::stand_in().await;
+    server.deploy(4).await;
+    server.faulty().require("secret");
+    let refusal = server.scaler().observe().await.unwrap_err();
+    assert!(
+        refusal.to_string().contains("401: Unauthorized"),
+        "{refusal}"
+    );
+    std::fs::write(&server.kubeconfig, server.faulty().kubeconfig()).unwrap();
+    assert!(server.scaler().observe().await.is_ok());
+}

@@ -1,0 +1,16 @@
+//! The Kubernetes actuator, against the stand-in or, with `KUBECONFIG` given, against a real API server.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "shared test code may stop the test where it stands"
+)]
+
+mod autoscaler;
+mod canary;
+mod faults;
+mod fleets;
+mod role;
+mod scale;
+mod server;
+mod setting;
+mod world;
