@@ -22,7 +22,7 @@ mod shards;
 mod source;
 
 pub use engine::{
-    CurveError, Engine, Family, Foreseen, Meaning, Options, Predicted, Refused, Restored,
+    Bookmark, CurveError, Engine, Family, Foreseen, Meaning, Options, Predicted, Refused, Restored,
     Restoring, RuleStatus, Saving,
 };
 pub use file::{MAX_BYTES, check_all, parse};
