@@ -59,17 +59,20 @@ pub(crate) enum Refused {
 /// Far beyond what people write; the parser takes stack for each bracket.
 const MAX_BYTES: usize = 16 << 10;
 
+/// Reads an expression.
+pub(super) fn read(text: &str) -> Result<Expr, Refused> {
+    if text.len() > MAX_BYTES {
+        let n_bytes = text.len();
+        let sentence = format!("it is {n_bytes} bytes long where {MAX_BYTES} are allowed");
+        return Err(Refused::NotPromQl(sentence));
+    }
+    parse(text).map_err(Refused::NotPromQl)
+}
+
 impl Question {
     /// Reads a query.
     pub(crate) fn read(text: &str) -> Result<Self, Refused> {
-        if text.len() > MAX_BYTES {
-            let sentence = format!(
-                "it is {} bytes long where {MAX_BYTES} are allowed",
-                text.len()
-            );
-            return Err(Refused::NotPromQl(sentence));
-        }
-        let expr = parse(text).map_err(Refused::NotPromQl)?;
+        let expr = read(text)?;
         if expr.value_type() == ValueType::Scalar
             && let Some(number) = number(&expr)
         {
@@ -110,6 +113,11 @@ impl Question {
 }
 
 impl Picked {
+    /// Whether it looks at a time that moves with that of the evaluation, whatever the range around it.
+    pub(super) fn moves(&self) -> bool {
+        matches!(self.at, At::Evaluated)
+    }
+
     /// The time that is looked at when the query is evaluated for `time`, between `start` and `end`.
     pub(crate) fn time(&self, time: Timestamp, (start, end): (Timestamp, Timestamp)) -> Timestamp {
         let at = match self.at {
@@ -122,7 +130,7 @@ impl Picked {
     }
 }
 
-fn picked(parsed: &VectorSelector) -> Result<Picked, Refused> {
+pub(super) fn picked(parsed: &VectorSelector) -> Result<Picked, Refused> {
     // The parser keeps alternatives apart, and whoever reads only the matchers would answer too much.
     if !parsed.matchers.or_matchers.is_empty() {
         return Err(Refused::TooMuch("`or` between matchers"));
@@ -169,7 +177,7 @@ fn millis(duration: Duration) -> i64 {
 }
 
 /// The value of arithmetic without series; `None` where there is more to it.
-fn number(expr: &Expr) -> Option<f64> {
+pub(super) fn number(expr: &Expr) -> Option<f64> {
     match expr {
         Expr::NumberLiteral(literal) => Some(literal.val),
         Expr::Paren(inner) => number(&inner.expr),
@@ -182,7 +190,7 @@ fn number(expr: &Expr) -> Option<f64> {
     }
 }
 
-fn operate(op: TokenType, left: f64, right: f64) -> Option<f64> {
+pub(super) fn operate(op: TokenType, left: f64, right: f64) -> Option<f64> {
     match op.to_string().as_str() {
         "+" => Some(left + right),
         "-" => Some(left - right),

@@ -15,7 +15,7 @@ use std::{fs, time::Duration};
 use url::Url;
 
 /// How requests to one server are made. Files of secrets are read when a client is built.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpConfig {
     credentials: Credentials,
     tls: TlsConfig,
@@ -28,14 +28,14 @@ pub(crate) struct HttpConfig {
 #[derive(PartialEq, Eq)]
 pub(crate) struct SecretFiles(Vec<Option<Vec<u8>>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Credentials {
     None,
     Basic { username: Secret, password: Secret },
     Authorization { scheme: String, credentials: Secret },
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct TlsConfig {
     ca: Option<Pem>,
     cert: Option<Pem>,
@@ -48,7 +48,7 @@ struct TlsConfig {
 /// PEM text in the configuration or in a file: the same two places as a secret.
 type Pem = Secret;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct ProxyConfig {
     url: Option<Url>,
     no_proxy: Option<String>,
@@ -60,6 +60,14 @@ struct ProxyConfig {
 type Headers = Vec<(HeaderName, Vec<Secret>)>;
 
 impl HttpConfig {
+    /// The same, but going nowhere else than it was told.
+    pub(crate) fn without_redirects(self) -> Self {
+        Self {
+            follow_redirects: false,
+            ..self
+        }
+    }
+
     /// What the files of secrets hold now; differs from before when one was rotated.
     pub(crate) fn secret_files(&self) -> SecretFiles {
         let of_tls = [&self.tls.ca, &self.tls.cert, &self.tls.key];
