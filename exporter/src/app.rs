@@ -77,7 +77,7 @@ impl App {
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let push = Arc::new(Push::default());
-        let next = Next::new(config, None, (&push, stopping.child_token()))?;
+        let next = Next::new(config, None, (&push, &metrics, stopping.child_token()))?;
         let Next {
             running,
             settings,
@@ -153,7 +153,7 @@ impl App {
         self.warn_of_moved_storage(&config.storage.path);
         let before = self.running();
         let stop = self.stopping.child_token();
-        let next = Next::new(config, Some(&before), (&self.push, stop))?;
+        let next = Next::new(config, Some(&before), (&self.push, &self.metrics, stop))?;
         let Next {
             running,
             settings,
@@ -261,14 +261,15 @@ impl Next {
     fn new(
         config: Config,
         before: Option<&Running>,
-        (push, stop): (&Push, CancellationToken),
+        (push, metrics, stop): (&Push, &Metrics, CancellationToken),
     ) -> anyhow::Result<Self> {
         if config.prometheus.history.remote_read.is_some() {
             for way in sources::ways(&config.groups) {
                 info!("{way}");
             }
         }
-        let source = PromSource::new(config.prometheus, before.map(|before| &before.source));
+        let source_before = before.map(|before| &before.source);
+        let source = PromSource::new(config.prometheus, source_before, &metrics.history);
         let source = source.context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,

@@ -1,13 +1,18 @@
 //! The program's own metrics, `foreshadow_*`.
 
 mod groups;
+mod history;
 mod register;
 mod remote_write;
 mod rules;
 mod state;
 
 pub(crate) use self::{
-    groups::GroupMetrics, register::Register, rules::RuleMetrics, state::StateMetrics,
+    groups::GroupMetrics,
+    history::{HistoryMetrics, Way},
+    register::Register,
+    rules::RuleMetrics,
+    state::StateMetrics,
 };
 
 use crate::{learned::LearnedMetrics, push::LaneFigures};
@@ -27,6 +32,7 @@ pub(crate) struct Metrics {
     pub(crate) groups: GroupMetrics,
     pub(crate) rules: RuleMetrics,
     pub(crate) state: StateMetrics,
+    pub(crate) history: HistoryMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
     learned: LearnedMetrics,
@@ -99,6 +105,7 @@ impl Metrics {
             groups: GroupMetrics::new(&register)?,
             rules: RuleMetrics::new(&register)?,
             state: StateMetrics::new(&register)?,
+            history: HistoryMetrics::new(&register)?,
             doors: DoorMetrics::new(&register)?,
             actions: ActionMetrics::new(&register)?,
             learned: LearnedMetrics::new(&register)?,

@@ -5,6 +5,7 @@ mod raw;
 use crate::{
     budget::Budget,
     config::{Prometheus, Upstream},
+    metrics::{HistoryMetrics, Way},
     query::Plan,
     rotating::Rotating,
 };
@@ -21,11 +22,16 @@ pub(crate) struct PromSource {
     /// Where histories of raw samples are read, when that is somewhere else.
     raw: Option<Arc<RawHistory>>,
     budget: Arc<Budget>,
+    metrics: HistoryMetrics,
 }
 
 impl PromSource {
     /// Builds the first clients. What was spent of the same budget before a reload stays spent.
-    pub(crate) fn new(prometheus: Prometheus, before: Option<&Self>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        prometheus: Prometheus,
+        before: Option<&Self>,
+        metrics: &HistoryMetrics,
+    ) -> anyhow::Result<Self> {
         let history = prometheus.history;
         let same = before.filter(|before| before.budget.limits() == history.limits);
         let budget = same.map_or_else(
@@ -48,6 +54,7 @@ impl PromSource {
             client: Arc::new(Rotating::new(prometheus.upstream, build)?),
             raw: raw.transpose()?.map(Arc::new),
             budget,
+            metrics: metrics.clone(),
         })
     }
 }
@@ -81,13 +88,18 @@ impl Source for PromSource {
         if let Some(raw) = &self.raw
             && let Ok(plan) = Plan::read(expr)
         {
-            return raw.read(&plan, (start, end, step), &self.budget).await;
+            let cost = (&*self.budget, &self.metrics);
+            return raw.read(&plan, (start, end, step), cost).await;
         }
         let _turn = self.budget.enter().await;
-        let answer = self.range(expr, start, end, step).await?;
-        let n_samples = answer.value.iter().map(|series| series.samples.len()).sum();
-        self.budget.spend(n_samples);
-        Ok(answer)
+        let answer = self.range(expr, start, end, step).await;
+        let count = |answer: &Answer<Vec<Series>>| {
+            answer.value.iter().map(|series| series.samples.len()).sum()
+        };
+        let n_samples = answer.as_ref().ok().map(count);
+        self.metrics.note(Way::QueryApi, n_samples);
+        self.budget.spend(n_samples.unwrap_or(0));
+        answer
     }
 }
 

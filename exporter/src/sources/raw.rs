@@ -3,6 +3,7 @@
 use crate::{
     budget::Budget,
     config::{RemoteHistory, Upstream},
+    metrics::{HistoryMetrics, Way},
     query::{Grid, LOOK_BACK, Plan},
     rotating::Rotating,
 };
@@ -82,7 +83,7 @@ impl RawHistory {
         &self,
         plan: &Plan,
         (start, end, step): (Timestamp, Timestamp, Step),
-        budget: &Budget,
+        (budget, metrics): (&Budget, &HistoryMetrics),
     ) -> Result<Answer<Vec<Series>>, QueryError> {
         let mut values = Values::default();
         let (mut from, mut length) = (start, FIRST_PIECE);
@@ -91,6 +92,7 @@ impl RawHistory {
             let turn = budget.enter().await;
             let read = self.piece(plan, grid, &mut values).await;
             drop(turn);
+            metrics.note(Way::RemoteRead, read.as_ref().ok().copied());
             match read {
                 Ok(n_samples) => {
                     budget.spend(n_samples);

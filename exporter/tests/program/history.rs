@@ -32,12 +32,18 @@ fn configure(dir: &Path, prometheus: &Prometheus, read_url: &str) {
     fs::write(dir.join("foreshadow.yml"), config).unwrap();
 }
 
-/// How many samples were read for a rule.
-async fn n_read(f: &Foreshadow, rule: &str) -> f64 {
+/// A metric of the program, by its name and labels.
+async fn metric(f: &Foreshadow, series: &str) -> f64 {
     let (_, metrics) = f.get("/metrics").await;
-    let name = format!(r#"foreshadow_rule_samples_read_total{{group="g",rule="{rule}"}} "#);
+    let name = format!("foreshadow_{series} ");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
     line.map_or(0.0, |value| value.parse().unwrap())
+}
+
+/// How many samples were read for a rule.
+async fn n_read(f: &Foreshadow, rule: &str) -> f64 {
+    let series = format!(r#"rule_samples_read_total{{group="g",rule="{rule}"}}"#);
+    metric(f, &series).await
 }
 
 /// Waits for the forecast of the rule whose history is elsewhere, and holds it against what is known.
@@ -116,4 +122,11 @@ async fn history_is_read_from_prometheus_by_remote_read() {
     let f = Foreshadow::start(dir.path(), &[]).await;
     plain_is_foreseen(&f).await;
     assert!(n_read(&f, "plain").await >= 1_430.0);
+    let raw = metric(&f, r#"history_samples_total{way="remote_read"}"#).await;
+    assert!((1_430.0..=2_880.0).contains(&raw), "{raw}");
+    let outcome = async |outcome| {
+        let series = format!(r#"history_requests_total{{outcome="{outcome}",way="remote_read"}}"#);
+        metric(&f, &series).await
+    };
+    assert!(outcome("answered").await > 0.5 && outcome("failed").await < 0.5);
 }

@@ -1,7 +1,7 @@
 //! Raw samples against what PromQL gives, and answers that are too large, too far apart, or not what was asked for.
 
 use super::*;
-use crate::{budget::HistoryLimits, config::Config};
+use crate::{budget::HistoryLimits, config::Config, metrics::Metrics};
 use axum::{Router, body::Bytes, http::header, response::IntoResponse as _, routing::post};
 use remote_read::{SAMPLES_CONTENT_TYPE, decode_request, encode_samples};
 use std::{
@@ -39,7 +39,10 @@ async fn read(
 ) -> Result<Vec<Series>, QueryError> {
     let budget = Budget::new(HistoryLimits::default());
     let plan = Plan::read(expr).unwrap();
-    let answer = history.read(&plan, range, &budget).await;
+    let metrics = Metrics::new().unwrap();
+    let answer = history
+        .read(&plan, range, (&budget, &metrics.history))
+        .await;
     answer.map(|answer| answer.value)
 }
 
@@ -77,7 +80,9 @@ async fn both_kinds_of_answers_come_to_what_promql_gives_in_every_version() {
     // Of late: Prometheus deletes what is older than two months.
     let end = crate::clock::now().as_millis() / 3_600_000 * 3_600;
     let (versions, missing) = prometheus_versions().await.unwrap();
-    missing.iter().for_each(|sentence| eprintln!("{sentence}"));
+    for sentence in missing {
+        eprintln!("{sentence}");
+    }
     for version in versions {
         let dir = tempfile::tempdir().unwrap();
         let prometheus = prometheus(&version, dir.path(), end).await;
