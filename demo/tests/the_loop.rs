@@ -4,7 +4,7 @@
     reason = "the helpers of tests may panic as tests do"
 )]
 
-use promql_parser::parser::Expr;
+use promql::parser::Expr;
 use series::{Step, Timestamp, is_stale_marker};
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -129,7 +129,7 @@ async fn curve_lies_in_the_future(client: &prometheus_api::Client) {
 async fn dashboard_shows_something(client: &prometheus_api::Client) {
     let mut n_selectors = 0;
     for expr in expressions() {
-        let parsed = promql_parser::parser::parse(&expr);
+        let parsed = promql::parse(&expr);
         let parsed = parsed.unwrap_or_else(|error| panic!("{expr}: {error}"));
         for metric in metrics(&parsed) {
             let at = now();

@@ -39,17 +39,45 @@ impl Distribution {
 
     /// The value at a level. Levels beyond the outermost known ones get the outermost value.
     pub fn quantile(&self, level: Quantile) -> f64 {
-        let level = level.level();
-        let idx = Self::LEVELS.partition_point(|known| *known <= level);
-        if idx == 0 {
-            return self.values[0];
+        Place::of(level).value(&self.values)
+    }
+}
+
+/// Where a level lies among others: on the way from one to the next, or at one of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) below: usize,
+    pub(crate) above: usize,
+    pub(crate) weight: f64,
+}
+
+impl Place {
+    /// The place among [`Distribution::LEVELS`].
+    pub(crate) fn of(level: Quantile) -> Self {
+        let (level, all) = (level.level(), &Distribution::LEVELS);
+        let idx = all.partition_point(|known| *known <= level);
+        let below = idx.saturating_sub(1);
+        if idx == 0 || idx == all.len() || all[below] >= level {
+            return Self {
+                below,
+                above: below,
+                weight: 0.0,
+            };
         }
-        if idx == Self::LEVELS.len() {
-            return self.values[idx - 1];
+        Self {
+            below,
+            above: idx,
+            weight: (level - all[below]) / (all[idx] - all[below]),
         }
-        let (from, to) = (Self::LEVELS[idx - 1], Self::LEVELS[idx]);
-        let weight = (level - from) / (to - from);
-        between(self.values[idx - 1], self.values[idx], weight)
+    }
+
+    /// The value there, of values that belong to the levels.
+    #[inline]
+    pub(crate) fn value(&self, values: &[f64]) -> f64 {
+        if self.below == self.above {
+            return values[self.below];
+        }
+        between(values[self.below], values[self.above], self.weight)
     }
 }
 
@@ -67,7 +95,8 @@ pub(crate) fn interpolate(
 }
 
 /// The value at a `weight` from 0 to 1 of the way between two finite values; never outside them.
-fn between(from: f64, to: f64, weight: f64) -> f64 {
+#[inline]
+pub(crate) fn between(from: f64, to: f64, weight: f64) -> f64 {
     let span = to - from;
     let value = if span.is_finite() {
         from + span * weight

@@ -4,7 +4,7 @@ use crate::{
     Anomaly, Distribution, History, Paths, StateError, mstl::Mstl, online::Online, paths,
     seasonal_naive::SeasonalNaive,
 };
-use series::{Sample, Step, Timestamp};
+use series::{Quantile, Sample, Step, Timestamp};
 use std::time::Duration;
 
 /// Fits the model that the settings name.
@@ -51,6 +51,17 @@ pub trait Fitted: Send + Sync {
     /// The distribution foreseen at a time. Times at or before the origin are answered as one step ahead;
     /// times beyond the calibrated horizon with the distribution's widest spread.
     fn predict(&self, at: Timestamp) -> Distribution;
+
+    /// The values foreseen at some levels, time after time: those of [`Fitted::predict`], bit by bit, in less time where
+    /// the times ascend.
+    fn curve(&self, times: &[Timestamp], levels: &[Quantile]) -> Vec<f64> {
+        let mut values = Vec::with_capacity(times.len() * levels.len());
+        for at in times {
+            let foreseen = self.predict(*at);
+            values.extend(levels.iter().map(|level| foreseen.quantile(*level)));
+        }
+        values
+    }
 
     /// What the last sample looked like to the model before it took it; `None` from a model that does not judge.
     fn anomaly(&self) -> Option<Anomaly> {

@@ -3,6 +3,7 @@
 mod anomaly;
 mod atom;
 mod bands;
+mod curve;
 mod engine;
 mod fit;
 mod knots;
@@ -163,6 +164,10 @@ impl Fitted for Online {
     fn predict(&self, at: Timestamp) -> Distribution {
         let ahead = steps_between(self.origin(), at, self.step);
         Distribution::new(interpolate(ahead, |n| self.all_quantiles(n)), self.bounds)
+    }
+
+    fn curve(&self, times: &[Timestamp], levels: &[Quantile]) -> Vec<f64> {
+        curve::draw(self, times, levels)
     }
 
     fn anomaly(&self) -> Option<Anomaly> {

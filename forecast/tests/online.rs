@@ -469,3 +469,29 @@ fn a_step_far_finer_than_the_samples_is_told_and_not_forecast() {
     let error = fit(&history, &settings()).err().unwrap().to_string();
     assert!(error.contains("is the step right?"), "{error}");
 }
+
+#[test]
+fn a_curve_in_one_go_is_what_the_forecasts_say_one_by_one() {
+    let levels = [0.975, 0.5, 0.3, 0.001, 0.05, 0.999].map(|level| Quantile::new(level).unwrap());
+    let minute = Duration::from_mins(1);
+    let hourly_jumps = |idx: usize| if idx.is_multiple_of(12) { 0.0 } else { 7e8 };
+    let models = [
+        fitted(WEEKS_3, requests(5)),
+        fitted(400, hourly_jumps),
+        fitted(60, |_| 5.0),
+    ];
+    for model in models {
+        let begin = model.origin() - minute * 7;
+        let ascending = (0..2_000).map(|n| begin + minute * n);
+        let jumping = [3_000, 17, 18, 5, 100_000].map(|n| begin + minute * n);
+        let times: Vec<_> = ascending.chain(jumping).collect();
+        let singly = times.iter().map(|at| model.predict(*at));
+        let singly = singly.flat_map(|foreseen| levels.map(|level| foreseen.quantile(level)));
+        let singly: Vec<_> = singly.map(f64::to_bits).collect();
+        let curve = model.curve(&times, &levels);
+        assert_eq!(
+            curve.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            singly
+        );
+    }
+}

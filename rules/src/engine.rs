@@ -21,7 +21,7 @@ mod status;
 mod tracked;
 mod vintage;
 
-pub use curve::CurveError;
+pub use curve::{CurveError, CurvePlan};
 pub use families::{Family, Predicted};
 pub use foreseen::Foreseen;
 pub use gauges::Meaning;

@@ -1,9 +1,10 @@
 //! One expression as several, each for one value of a label, so that no query has to answer for all series.
 
-use promql_parser::{
+use promql::{
     label::{MatchOp, Matcher},
-    parser::{AggregateExpr, Expr, VectorSelector, parse},
-    util::visitor::{ExprVisitorMut, walk_expr_mut},
+    parse,
+    parser::{AggregateExpr, Expr, VectorSelector},
+    visitor::{ExprVisitorMut, walk_expr_mut},
 };
 
 /// Why an expression cannot be evaluated value by value. Each reads as the end of a sentence about the expression.

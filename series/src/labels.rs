@@ -112,6 +112,25 @@ impl Labels {
         Self::pack(before.chain([(name, value.as_ref())]).chain(after))
     }
 
+    /// These labels with several more, or with other values for them, at the cost of one more.
+    ///
+    /// # Panics
+    /// When one of the names cannot name a label, or is given twice: callers pass names that they own.
+    #[must_use]
+    pub fn with_all(&self, added: &[(&str, &str)]) -> Self {
+        let is_added = |known: &str| added.iter().any(|(name, _)| *name == known);
+        let own = self.iter().filter(|(known, _)| !is_added(known));
+        let mut pairs = Vec::with_capacity(self.len() + added.len());
+        pairs.extend(own.chain(added.iter().copied()));
+        pairs.sort_unstable_by_key(|(name, _)| *name);
+        for (idx, (name, _)) in added.iter().enumerate() {
+            assert!(is_label_name(name), "`{name}` is not a label name");
+            let is_twin = added[..idx].iter().any(|(known, _)| known == name);
+            assert!(!is_twin, "`{name}` is given twice");
+        }
+        Self::pack(pairs.iter().copied())
+    }
+
     /// These labels under another metric name.
     #[must_use]
     pub fn named(&self, name: impl AsRef<str>) -> Self {
@@ -327,6 +346,24 @@ mod tests {
         assert_eq!(labels.with("a", "2").get("a"), "2");
         assert!(labels.without("a").is_empty());
         assert_eq!(labels.named("up").to_string(), r#"up{a="1"}"#);
+    }
+
+    #[test]
+    fn several_are_added_as_one_after_the_other_would_be() {
+        let labels = Labels::new([("b", "1"), ("d", "2"), ("e", "3")]).unwrap();
+        let added = [("d", "4"), ("__name__", "up"), ("e", ""), ("a", "5")];
+        let singly = added.iter().fold(labels.clone(), |labels, (name, value)| {
+            labels.with(name, value)
+        });
+        assert_eq!(labels.with_all(&added), singly);
+        assert_eq!(singly.to_string(), r#"up{a="5",b="1",d="4"}"#);
+        assert_eq!(labels.with_all(&[]), labels);
+    }
+
+    #[test]
+    #[should_panic(expected = "`a` is given twice")]
+    fn one_name_is_not_added_twice() {
+        let _ = Labels::default().with_all(&[("a", "1"), ("a", "2")]);
     }
 
     #[test]

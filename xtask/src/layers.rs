@@ -3,9 +3,10 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Every crate and its layer. A crate uses crates of lower layers only; `ARCHITECTURE.md` explains each.
-pub const LAYERS: [(&str, u8); 16] = [
+pub const LAYERS: [(&str, u8); 17] = [
     ("series", 0),
     ("yaml", 0),
+    ("promql", 0),
     ("forecast", 1),
     ("remote-read", 1),
     ("prometheus-api", 1),

@@ -1,29 +1,39 @@
-//! Prometheus remote read: future curves, computed when they are asked for.
+//! Prometheus remote read: future curves, computed while they are sent.
 
-use super::{App, failure};
+use super::{App, TIME_LIMIT, failure};
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use remote_read::{Query, ResponseKind};
-use series::Series;
-use std::{convert::Infallible, sync::Arc};
+use futures::{TryStreamExt as _, stream};
+use remote_read::{BodyError, PlanError, Query, ReadRequest, ResponseKind};
+use rules::{CurveError, CurvePlan};
+use series::{Labels, Series};
+use std::sync::Arc;
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    task::{JoinError, spawn_blocking},
+    time::timeout,
+};
 
 /// Answers one request. Errors are sentences that Prometheus shows as warnings of the query.
 pub(super) async fn read(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(sentence) = check_headers(&headers) {
         return failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
     }
-    let Ok(_permit) = app.reads.clone().acquire_owned().await else {
+    let Ok(permit) = app.reads.clone().acquire_owned().await else {
         return failure(
             StatusCode::SERVICE_UNAVAILABLE,
             "the server is shutting down",
         );
     };
-    let answer = tokio::task::spawn_blocking(move || answer(&app, &body)).await;
-    answer.unwrap_or_else(|_| failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"))
+    match spawn_blocking(move || begin(&app, &body)).await {
+        Ok(Ok((kind, pieces))) => respond(kind, pieces, permit),
+        Ok(Err(refused)) => refused.into_response(),
+        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
+    }
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), String> {
@@ -35,120 +45,211 @@ fn check_headers(headers: &HeaderMap) -> Result<(), String> {
     }
 }
 
-fn answer(app: &App, body: &[u8]) -> Response {
-    let request = match remote_read::decode_request(body, &app.read_limits) {
-        Ok(request) => request,
-        Err(error) => return failure(status(error.status()), error),
-    };
-    let results = request.queries.iter().map(|query| select(app, query));
-    match within(app.read_limits.max_samples, results) {
-        Ok(results) => respond(app, request.response, results),
-        Err(sentence) => failure(StatusCode::BAD_REQUEST, sentence),
+/// Pieces of an answer; each is made when it is taken. An error is the last one.
+type Pieces = Box<dyn Iterator<Item = Result<Bytes, PlanError>> + Send>;
+
+fn begin(app: &App, body: &[u8]) -> Result<(ResponseKind, Pieces), Refused> {
+    let request = remote_read::decode_request(body, &app.read_limits)?;
+    let answers = answers(app, &request)?;
+    let kind = request.response;
+    let n_samples = answers.iter().map(Answer::n_samples).sum::<usize>();
+    let samples = app
+        .metrics
+        .doors
+        .read_samples
+        .with_label_values(&[name(kind)]);
+    samples.inc_by(n_samples as u64);
+    Ok((kind, pieces(kind, answers)?))
+}
+
+fn name(kind: ResponseKind) -> &'static str {
+    match kind {
+        ResponseKind::Samples => "samples",
+        ResponseKind::StreamedXorChunks => "streamed_xor_chunks",
     }
 }
 
-/// One result for each query. What one query may ask for is the engine's to say; all of them together may not ask
-/// for more than one answer should hold, and none is computed beyond that.
-fn within<E: ToString>(
-    max_samples: usize,
-    results: impl Iterator<Item = Result<Vec<Series>, E>>,
-) -> Result<Vec<Vec<Series>>, String> {
-    let (mut all, mut n_samples) = (Vec::new(), 0);
-    for result in results {
-        let result = result.map_err(|error| error.to_string())?;
-        n_samples += count(&result);
-        if n_samples > max_samples {
-            return Err(format!(
-                "the queries ask for more than {max_samples} samples together"
+/// Why a request is answered with a sentence.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Request(#[from] remote_read::RequestError),
+    #[error(transparent)]
+    Curves(#[from] CurveError),
+    #[error("the queries ask for more than {0} samples together")]
+    TooManySamples(usize),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Request(error) => StatusCode::from_u16(error.status()),
+            _ => Ok(StatusCode::BAD_REQUEST),
+        };
+        failure(status.unwrap_or(StatusCode::BAD_REQUEST), self)
+    }
+}
+
+/// What a query is owed.
+enum Answer {
+    Curves(CurvePlan),
+    Labels(Vec<Labels>),
+}
+
+/// One answer for each query. What one query may ask for is the engine's to say; all of them together may not ask
+/// for more than one answer should hold.
+fn answers(app: &App, request: &ReadRequest) -> Result<Vec<Answer>, Refused> {
+    let (running, now) = (app.running(), app.now());
+    let answer = |query: &Query| {
+        if query.labels_only() {
+            return Ok(Answer::Labels(
+                running.engine.curve_labels(query.selector(), now),
             ));
         }
-        all.push(result);
+        let (start, end) = query.window();
+        let plan = running.engine.plan(query.selector(), start, end, now);
+        plan.map(Answer::Curves)
+    };
+    let answers = request.queries.iter().map(answer);
+    within(app.read_limits.max_samples, answers, Answer::n_samples)
+}
+
+fn within<A>(
+    max_samples: usize,
+    answers: impl Iterator<Item = Result<A, CurveError>>,
+    count: impl Fn(&A) -> usize,
+) -> Result<Vec<A>, Refused> {
+    let (mut all, mut n_samples) = (Vec::new(), 0_usize);
+    for answer in answers {
+        let answer = answer?;
+        n_samples = n_samples.saturating_add(count(&answer));
+        if n_samples > max_samples {
+            return Err(Refused::TooManySamples(max_samples));
+        }
+        all.push(answer);
     }
     Ok(all)
 }
 
-fn count(result: &[Series]) -> usize {
-    result.iter().map(|series| series.samples.len()).sum()
-}
-
-fn select(app: &App, query: &Query) -> Result<Vec<Series>, rules::CurveError> {
-    let running = app.running();
-    let (now, (start, end)) = (app.now(), query.window());
-    if query.labels_only() {
-        let labels = running.engine.curve_labels(query.selector(), now);
-        return Ok(labels
-            .into_iter()
-            .map(|labels| Series {
-                labels,
-                samples: Vec::new(),
-            })
-            .collect());
+impl Answer {
+    fn n_samples(&self) -> usize {
+        match self {
+            Self::Curves(plan) => plan.n_samples(),
+            Self::Labels(_) => 0,
+        }
     }
-    running.engine.curves(query.selector(), start, end, now)
-}
 
-fn respond(app: &App, kind: ResponseKind, results: Vec<Vec<Series>>) -> Response {
-    let n_samples: usize = results.iter().map(|result| count(result)).sum();
-    let name = match kind {
-        ResponseKind::Samples => "samples",
-        ResponseKind::StreamedXorChunks => "streamed_xor_chunks",
-    };
-    app.metrics
-        .doors
-        .read_samples
-        .with_label_values(&[name])
-        .inc_by(n_samples as u64);
-    match kind {
-        ResponseKind::Samples => match remote_read::encode_samples(results) {
-            Ok(block) => {
-                let headers = [
-                    (header::CONTENT_TYPE, remote_read::SAMPLES_CONTENT_TYPE),
-                    (
-                        header::CONTENT_ENCODING,
-                        remote_read::SAMPLES_CONTENT_ENCODING,
-                    ),
-                ];
-                (headers, block).into_response()
+    /// Bytes that each series will take.
+    fn lengths(&self) -> Vec<usize> {
+        match self {
+            Self::Curves(plan) => {
+                let outlines = plan.outlines();
+                let length = |(labels, times)| remote_read::planned_len(labels, times);
+                outlines.map(length).collect()
             }
-            Err(error) => failure(StatusCode::BAD_REQUEST, error),
-        },
-        ResponseKind::StreamedXorChunks => {
-            let frames = remote_read::encode_frames(results).map(Ok::<_, Infallible>);
-            let headers = [(header::CONTENT_TYPE, remote_read::CHUNKS_CONTENT_TYPE)];
-            (headers, Body::from_stream(futures::stream::iter(frames))).into_response()
+            Self::Labels(all) => {
+                let length = |labels| remote_read::planned_len(labels, []);
+                all.iter().map(length).collect()
+            }
+        }
+    }
+
+    fn series(self) -> Box<dyn Iterator<Item = Series> + Send> {
+        let bare = |labels| Series {
+            labels,
+            samples: Vec::new(),
+        };
+        match self {
+            Self::Curves(plan) => Box::new(plan.draw()),
+            Self::Labels(all) => Box::new(all.into_iter().map(bare)),
         }
     }
 }
 
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+fn pieces(kind: ResponseKind, answers: Vec<Answer>) -> Result<Pieces, BodyError> {
+    let lengths = answers.iter().map(Answer::lengths);
+    match kind {
+        ResponseKind::Samples => {
+            let lengths = lengths.collect();
+            let series = answers.into_iter().flat_map(Answer::series);
+            let pieces = remote_read::stream_planned_samples(lengths, series)?;
+            Ok(Box::new(pieces))
+        }
+        ResponseKind::StreamedXorChunks => {
+            let answers = answers.into_iter().enumerate();
+            let series = answers.flat_map(|(n, answer)| answer.series().map(move |s| (n, s)));
+            Ok(Box::new(remote_read::stream_frames(series).map(Ok)))
+        }
+    }
+}
+
+/// Why an answer breaks off after its beginning.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("making a piece of the answer panicked")]
+    Panicked(#[from] JoinError),
+}
+
+/// Pieces that are made in one go on a thread of their own.
+const GO: usize = 4;
+
+/// Makes pieces when those before are sent, so that an answer is never whole in memory.
+fn respond(kind: ResponseKind, pieces: Pieces, permit: OwnedSemaphorePermit) -> Response {
+    let (sent, until_sent) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        // Whoever stops reading does not keep the others waiting for ever.
+        let _ = timeout(TIME_LIMIT, until_sent).await;
+        drop(permit);
+    });
+    let next = async |(pieces, sent): (Pieces, _)| {
+        let made = spawn_blocking(|| {
+            let mut pieces = pieces;
+            let go: Vec<_> = pieces.by_ref().take(GO).collect();
+            (go, pieces)
+        });
+        let (go, pieces) = made.await?;
+        let go = (!go.is_empty()).then(|| stream::iter(go).map_err(Broken::from));
+        Ok::<_, Broken>(go.map(|go| (go, (pieces, sent))))
+    };
+    let body = Body::from_stream(stream::try_unfold((pieces, sent), next).try_flatten());
+    let header = HeaderValue::from_static;
+    match kind {
+        ResponseKind::Samples => {
+            let kind = header(remote_read::SAMPLES_CONTENT_TYPE);
+            let encoding = header(remote_read::SAMPLES_CONTENT_ENCODING);
+            let headers = [
+                (header::CONTENT_TYPE, kind),
+                (header::CONTENT_ENCODING, encoding),
+            ];
+            (headers, body).into_response()
+        }
+        ResponseKind::StreamedXorChunks => {
+            let kind = header(remote_read::CHUNKS_CONTENT_TYPE);
+            ([(header::CONTENT_TYPE, kind)], body).into_response()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use series::{Labels, Sample, Timestamp};
 
     #[test]
     fn queries_are_answered_until_together_they_ask_for_too_much() {
-        let samples = [1, 2].map(|at| Sample {
-            at: Timestamp::from_seconds(at),
-            value: 0.0,
-        });
-        let curve = || Series {
-            labels: Labels::default(),
-            samples: samples.to_vec(),
-        };
         let ask = |limit| {
-            let mut n_computed = 0;
-            let queries = (0..9).map(|_| {
-                n_computed += 1;
-                Ok::<_, String>(vec![curve()])
+            let mut n_planned = 0;
+            let answers = (0..9).map(|_| {
+                n_planned += 1;
+                Ok(2)
             });
-            let answer = within(limit, queries);
-            (answer.map(|results| results.len()), n_computed)
+            let answers = within(limit, answers, |n_samples: &usize| *n_samples);
+            (answers.map_err(|refused| refused.to_string()), n_planned)
         };
-        assert_eq!(ask(18), (Ok(9), 9));
+        assert_eq!(ask(18), (Ok(vec![2; 9]), 9));
         let sentence = "the queries ask for more than 5 samples together".to_owned();
         assert_eq!(ask(5), (Err(sentence), 3));
     }

@@ -3,9 +3,12 @@
 use super::{
     Grid,
     evaluate::{looked_at, on_grid},
-    question::{Picked, number, operate, picked, read},
+    question::{Picked, number, operate, picked},
 };
-use promql_parser::parser::{BinaryExpr, Expr, token::TokenType};
+use promql::{
+    parse,
+    parser::{BinaryExpr, Expr, token::TokenType},
+};
 use series::{Labels, Sample, Selector, Timestamp};
 
 /// How such an expression is evaluated.
@@ -33,7 +36,7 @@ const OPERATIONS: [&str; 6] = ["+", "-", "*", "/", "%", "^"];
 impl Plan {
     /// Reads an expression; else a phrase that says what there is in it that takes more than a selector.
     pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
-        let expr = read(text).map_err(|_| "what is no PromQL")?;
+        let expr = parse(text).map_err(|_| "what is no PromQL")?;
         Self::of(&expr)
     }
 

@@ -1,10 +1,11 @@
 //! From a query's text to what is asked for.
 
-use promql_parser::{
+use promql::{
+    ParseError,
     label::{MatchOp as ParsedOp, Matcher as ParsedMatcher},
+    parse,
     parser::{
-        AtModifier, BinaryExpr, Expr, Offset, VectorSelector, parse, token::TokenType,
-        value::ValueType,
+        AtModifier, BinaryExpr, Expr, Offset, VectorSelector, token::TokenType, value::ValueType,
     },
 };
 use series::{MatchOp, Matcher, Selector, Timestamp};
@@ -43,8 +44,8 @@ enum At {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     /// No PromQL.
-    #[error("cannot parse the query: {0}")]
-    NotPromQl(String),
+    #[error("the query {0}")]
+    NotPromQl(#[from] ParseError),
     /// PromQL, but more of it than there is here.
     #[error(
         "{0} is not answered here: this API knows selectors with `offset` and `@`; more is for a server that holds these \
@@ -56,23 +57,10 @@ pub(crate) enum Refused {
     Matcher(#[from] series::MatcherError),
 }
 
-/// Far beyond what people write; the parser takes stack for each bracket.
-const MAX_BYTES: usize = 16 << 10;
-
-/// Reads an expression.
-pub(super) fn read(text: &str) -> Result<Expr, Refused> {
-    if text.len() > MAX_BYTES {
-        let n_bytes = text.len();
-        let sentence = format!("it is {n_bytes} bytes long where {MAX_BYTES} are allowed");
-        return Err(Refused::NotPromQl(sentence));
-    }
-    parse(text).map_err(Refused::NotPromQl)
-}
-
 impl Question {
     /// Reads a query.
     pub(crate) fn read(text: &str) -> Result<Self, Refused> {
-        let expr = read(text)?;
+        let expr = parse(text)?;
         if expr.value_type() == ValueType::Scalar
             && let Some(number) = number(&expr)
         {
@@ -269,7 +257,7 @@ mod tests {
         refuses("max_over_time(a[1h:1m])", "a function");
         refuses("a[1h:1m]", "a subquery");
         refuses(r#"a{x="1" or y="2"}"#, "`or` between matchers");
-        refuses("a{", "cannot parse the query");
+        refuses("a{", "the query is not PromQL");
         refuses(&"(".repeat(20_000), "20000 bytes long");
         assert!(Question::selector("a offset 5m").is_err());
     }

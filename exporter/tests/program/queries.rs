@@ -96,7 +96,7 @@ async fn what_cannot_be_answered_is_refused_with_a_sentence() {
             422,
             "an aggregation is not answered here",
         ),
-        ("query?query=load{", 400, "cannot parse the query"),
+        ("query?query=load{", 400, "the query is not PromQL"),
         ("query", 400, "`query` is missing"),
         (
             "query?query=load&time=noon",

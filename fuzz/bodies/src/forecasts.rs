@@ -2,7 +2,7 @@
 
 use crate::input::Input;
 use forecast::{Bounds, Fitted, History, ModelKind, Settings, fit, restore};
-use series::{Sample, Step, Timestamp};
+use series::{Quantile, Sample, Step, Timestamp};
 use std::{sync::LazyLock, time::Duration};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -27,6 +27,7 @@ pub fn forecast_fit(bytes: &[u8]) {
         let _ = model.update(*sample);
     }
     check_forecasts(&*model, settings.bounds);
+    check_curve(&*model);
     check_saved(&*model, &settings, step);
 }
 
@@ -131,6 +132,16 @@ fn check_forecasts(model: &dyn Fitted, bounds: Bounds) {
         let inside = |value: &f64| bounds.lower <= *value && *value <= bounds.upper;
         assert!(values.iter().all(inside), "{values:?} within {bounds:?}");
     }
+}
+
+/// A curve in one go says what the forecasts say, one by one.
+fn check_curve(model: &dyn Fitted) {
+    let step = model.step().get();
+    let times: Vec<_> = (0..40).map(|n| model.origin() + step / 5 * n).collect();
+    let levels = [0.001, 0.05, 0.3, 0.5, 0.975].map(|level| Quantile::new(level).expect("a level"));
+    let singly = times.iter().map(|at| model.predict(*at));
+    let singly = singly.flat_map(|foreseen| levels.map(|level| foreseen.quantile(level)));
+    assert_eq!(model.curve(&times, &levels), singly.collect::<Vec<_>>());
 }
 
 /// What was saved goes on as if nothing had happened.

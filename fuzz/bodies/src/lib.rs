@@ -6,6 +6,7 @@
 mod forecasts;
 mod input;
 mod remote_read;
+mod saved;
 pub mod seeds;
 mod texts;
 
@@ -13,13 +14,14 @@ pub use forecasts::{forecast_fit, forecast_state};
 pub use remote_read::{
     frames_response, remote_read_request, samples_response, write_request, xor_chunk,
 };
+pub use saved::saved_state;
 pub use texts::{rule_file, webhook};
 
 /// A fuzz target.
 pub type Body = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 10] = [
     ("remote_read_request", remote_read_request),
     ("samples_response", samples_response),
     ("frames_response", frames_response),
@@ -29,4 +31,5 @@ pub const TARGETS: [(&str, Body); 9] = [
     ("webhook", webhook),
     ("forecast_state", forecast_state),
     ("forecast_fit", forecast_fit),
+    ("saved_state", saved_state),
 ];

@@ -31,6 +31,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "webhook" => NOTIFICATIONS.map(<[u8]>::to_vec).to_vec(),
         "forecast_state" => vec![vec![1], vec![1, 9, 0, 0, 0, 1], vec![0, 40, 0]],
         "forecast_fit" => histories(),
+        "saved_state" => vec![vec![], vec![1, 5, 9, 9, 40, 0], vec![2, 2], vec![3, 1, 0]],
         _ => Vec::new(),
     }
 }

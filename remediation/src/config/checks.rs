@@ -2,7 +2,7 @@
 
 use super::scalars::{count, share, words};
 use crate::statistics::Better;
-use promql_parser::parser::{Expr, token, value::ValueType};
+use promql::parser::{Expr, token, value::ValueType};
 use series::{PromDuration, Timestamp};
 use std::time::Duration;
 use yaml::{Fields, Node};
@@ -116,7 +116,7 @@ pub(super) fn expression(node: &Node) -> Option<String> {
 }
 
 fn instant(node: &Node, expr: &str) -> Option<Expr> {
-    let parsed = node.accept(promql_parser::parser::parse(expr))?;
+    let parsed = node.accept(promql::parse(expr))?;
     if matches!(parsed.value_type(), ValueType::Matrix | ValueType::String) {
         let kind = parsed.value_type();
         node.problem(format!(

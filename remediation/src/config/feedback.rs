@@ -5,7 +5,7 @@ use super::{
     scalars::{positive_duration, share, words},
 };
 use alertmanager_client::{MatchOp, Matcher};
-use promql_parser::{label, parser};
+use promql::{label, parser};
 use std::time::Duration;
 use yaml::Node;
 
@@ -80,7 +80,7 @@ pub(super) fn silence(node: &Node) -> Option<SilenceOrder> {
 
 fn matchers(node: &Node) -> Option<Vec<Matcher>> {
     let text = words(node)?;
-    let parsed = node.accept(parser::parse(&text))?;
+    let parsed = node.accept(promql::parse(&text))?;
     let parser::Expr::VectorSelector(selector) = parsed else {
         node.problem(
             "must be a selector, like {alertname=\"ReplicasChanged\", service=\"checkout\"}",

@@ -68,12 +68,10 @@ impl Span {
         usize::try_from(self.n_all.saturating_sub(self.n_skipped)).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let skip = |n: u128| {
-            self.spacing
-                .saturating_mul(u32::try_from(n).unwrap_or(u32::MAX))
-        };
-        let first = self.first + skip(self.n_skipped);
-        std::iter::successors(Some(first), |at| Some(*at + self.spacing)).take(self.len())
+    pub(super) fn times(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        let n_skipped = u32::try_from(self.n_skipped).unwrap_or(u32::MAX);
+        let (len, spacing) = (self.len(), self.spacing);
+        let first = self.first + spacing.saturating_mul(n_skipped);
+        std::iter::successors(Some(first), move |at| Some(*at + spacing)).take(len)
     }
 }

@@ -1,0 +1,109 @@
+//! The curves of one series, drawn from its model or from what was kept of an earlier evaluation.
+
+use crate::{
+    ForecastRule,
+    engine::{
+        State,
+        grid::{Grid, Span},
+        vintage::Vintage,
+    },
+};
+use series::{Labels, STALE_MARKER, Sample, Series, Timestamp};
+use std::sync::Arc;
+
+/// One series, and those of its quantiles that are asked for.
+pub(super) struct Picked {
+    pub(super) rule: Arc<Rule>,
+    pub(super) evaluated_at: Timestamp,
+    /// Those that the model is known by.
+    pub(super) labels: Labels,
+    /// The labels of each curve, and the place of its quantile in the rule.
+    pub(super) curves: Vec<(Labels, usize)>,
+    pub(super) kind: Kind,
+}
+
+/// A forecast rule with its models.
+pub(super) struct Rule {
+    written: ForecastRule,
+    state: Arc<State>,
+}
+
+/// Where the values of a curve come from.
+pub(super) enum Kind {
+    /// The model.
+    Live,
+    /// What the model said then.
+    Issued(Arc<Vintage>),
+}
+
+impl Rule {
+    pub(super) fn new(state: &Arc<State>, written: &ForecastRule) -> Arc<Self> {
+        Arc::new(Self {
+            written: written.clone(),
+            state: Arc::clone(state),
+        })
+    }
+
+    pub(super) fn written(&self) -> &ForecastRule {
+        &self.written
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+impl Picked {
+    fn grid(&self) -> Grid {
+        Grid::new(self.evaluated_at, &self.rule.written)
+    }
+
+    /// The times of a range that the curves have samples at.
+    pub(super) fn span(&self, (start, end): (Timestamp, Timestamp)) -> Span {
+        self.grid().within(start, end)
+    }
+
+    /// Draws some of the curves.
+    pub(super) fn draw(&self, range: (Timestamp, Timestamp), curves: &[usize]) -> Vec<Series> {
+        let times: Vec<_> = self.span(range).times().collect();
+        let last = self.grid().last;
+        let foreseen = &times[..times.partition_point(|at| *at <= last)];
+        let values = self.values(foreseen, curves);
+        let draw = |(n, curve): (usize, &usize)| {
+            let own = values.iter().skip(n).step_by(curves.len()).copied();
+            // The marker is no forecast: the curve has ended.
+            let values = own.chain(std::iter::repeat(STALE_MARKER));
+            let samples = times.iter().zip(values);
+            Series {
+                labels: self.curves[*curve].0.clone(),
+                samples: samples
+                    .map(|(at, value)| Sample { at: *at, value })
+                    .collect(),
+            }
+        };
+        curves.iter().enumerate().map(draw).collect()
+    }
+
+    /// The values of some curves, time after time; none of a model that is gone meanwhile.
+    fn values(&self, times: &[Timestamp], curves: &[usize]) -> Vec<f64> {
+        let quantiles = &self.rule.written.quantiles;
+        let levels = curves.iter().map(|curve| self.curves[*curve].1);
+        match &self.kind {
+            Kind::Issued(vintage) => {
+                let (grid, levels) = (self.grid(), levels.collect::<Vec<_>>());
+                let at = |at: &Timestamp| {
+                    let value = |level: &usize| vintage.value((grid, quantiles.len()), *at, *level);
+                    levels.iter().map(value).collect::<Vec<_>>()
+                };
+                times.iter().flat_map(at).collect()
+            }
+            Kind::Live => {
+                let levels: Vec<_> = levels.map(|level| quantiles[level]).collect();
+                self.rule.state.with_models(|models| {
+                    let model = models.get(&self.labels).and_then(|tracked| tracked.model());
+                    model.map_or_else(Vec::new, |model| model.curve(times, &levels))
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Which curves of a rule a selector picks.
+
+use super::picked::{Kind, Picked, Rule};
+use crate::{
+    RuleKind,
+    engine::{
+        State,
+        families::value_of,
+        gauges::{FORESHADOW, ORIGIN, QUANTILE, SOURCE},
+        state::Output,
+        vintage::{Vintage, levels_of},
+    },
+};
+use series::{Labels, Matcher, Selector, Timestamp};
+use std::sync::Arc;
+
+/// Picks among the curves of one rule.
+pub(super) struct Picker<'s> {
+    rule: Arc<Rule>,
+    name: String,
+    levels: Vec<String>,
+    matchers: &'s [Matcher],
+}
+
+impl<'s> Picker<'s> {
+    /// `None` where there are no curves, or the name alone lets none pass, before anything is done for each series.
+    pub(super) fn of(selector: &'s Selector, state: &Arc<State>) -> Option<Self> {
+        let RuleKind::Forecast(rule) = &state.kind else {
+            return None;
+        };
+        let (name, matchers) = (rule.curve(), selector.matchers());
+        let mut of_name = matchers.iter().filter(|m| m.name() == "__name__");
+        of_name.all(|matcher| matcher.takes(&name)).then(|| Self {
+            levels: rule.quantiles.iter().map(ToString::to_string).collect(),
+            rule: Rule::new(state, rule),
+            name,
+            matchers,
+        })
+    }
+
+    pub(super) fn asks_for_origins(&self) -> bool {
+        self.matchers.iter().any(|matcher| matcher.name() == ORIGIN)
+    }
+
+    /// Takes the curves as they are now.
+    pub(super) fn pick_live(&self, output: &Output, to: &mut Vec<Picked>) {
+        let live = |labels| self.pick(labels, "", output.at, Kind::Live);
+        to.extend(output.rows.iter().filter_map(|row| live(&row.labels)));
+    }
+
+    /// Takes the curves as they were issued earlier.
+    pub(super) fn pick_issued(&self, to: &mut Vec<Picked>) {
+        let levels = levels_of(self.rule.written());
+        let of_rule = |vintage: &&Arc<Vintage>| vintage.levels() == levels;
+        self.rule.state().with_models(|models| {
+            for (labels, tracked) in models.after(None) {
+                for vintage in tracked.vintages().iter().filter(of_rule) {
+                    let issued = Kind::Issued(Arc::clone(vintage));
+                    to.extend(self.pick(labels, &vintage.origin(), vintage.at(), issued));
+                }
+            }
+        });
+    }
+
+    fn pick(
+        &self,
+        labels: &Labels,
+        origin: &str,
+        evaluated_at: Timestamp,
+        kind: Kind,
+    ) -> Option<Picked> {
+        let is_picked = |level: &str| {
+            let added = added(origin, level);
+            let seen = |name: &str| match name {
+                "__name__" => &self.name,
+                _ => value_of(name, labels, &added),
+            };
+            self.matchers.iter().all(|m| m.takes(seen(m.name())))
+        };
+        let named = |level: &str| {
+            let [one, two, three] = added(origin, level);
+            labels.with_all(&[("__name__", &self.name), one, two, three])
+        };
+        let levels = self.levels.iter().enumerate();
+        let picked = levels.filter(|(_, level)| is_picked(level));
+        let curves: Vec<_> = picked.map(|(idx, level)| (named(level), idx)).collect();
+        (!curves.is_empty()).then(|| Picked {
+            rule: Arc::clone(&self.rule),
+            evaluated_at,
+            labels: labels.clone(),
+            curves,
+            kind,
+        })
+    }
+}
+
+/// What a curve has besides the labels of its input; only one of an earlier evaluation has an origin.
+fn added<'a>(origin: &'a str, level: &'a str) -> [(&'static str, &'a str); 3] {
+    [(ORIGIN, origin), (QUANTILE, level), (SOURCE, FORESHADOW)]
+}
