@@ -1,14 +1,16 @@
 //! What is running: the parts wired together, and replaced together on reload.
 
 use crate::{
-    bridges::{Live, PromSource},
+    bridges::Live,
     clock,
     config::{Config, Upstream},
     door::Door,
     keeper::{self, Folder},
-    metrics::Metrics,
+    metrics::{Metrics, Shown},
+    push::{Planned, Push},
     report,
     rotating::Rotating,
+    sources::{self, PromSource},
 };
 use anyhow::Context as _;
 use remediation::{Ports, Remediation, config::Settings};
@@ -46,6 +48,7 @@ pub(crate) struct App {
     /// Woken when an alert or a decision came in, so that an action need not wait for the next tick.
     pub(crate) wake: Notify,
     pub(crate) remediation: Remediation,
+    push: Arc<Push>,
     running: Live,
     reloading: Mutex<()>,
     evaluations: TaskTracker,
@@ -73,7 +76,13 @@ impl App {
         models.claim().await?;
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
-        let (running, settings) = Running::new(config, None, stopping.child_token())?;
+        let push = Arc::new(Push::default());
+        let next = Next::new(config, None, (&push, &metrics, stopping.child_token()))?;
+        let Next {
+            running,
+            settings,
+            planned,
+        } = next;
         metrics.prepare(running.engine.groups(), &settings.workloads);
         let restore = move || {
             keeper::restore(&models, &running.engine, &metrics.state);
@@ -84,6 +93,7 @@ impl App {
         let running = Live::new(running);
         let live = Arc::new(running.clone());
         let ports = Ports::new(live.clone(), live.clone()).with_alerting(live);
+        push.adopt(planned, running.get().engine.groups());
         let app = Arc::new(Self {
             config_file,
             storage,
@@ -94,6 +104,7 @@ impl App {
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
             remediation: Remediation::new(journal, settings, ports)?,
+            push,
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
@@ -142,14 +153,20 @@ impl App {
         self.warn_of_moved_storage(&config.storage.path);
         let before = self.running();
         let stop = self.stopping.child_token();
-        let (next, settings) = Running::new(config, Some(&before), stop)?;
+        let next = Next::new(config, Some(&before), (&self.push, &self.metrics, stop))?;
+        let Next {
+            running,
+            settings,
+            planned,
+        } = next;
         let workloads = settings.workloads.clone();
         // Before anything that cannot be taken back.
         self.remediation.reload(settings)?;
         before.stop.cancel();
-        self.metrics.prepare(next.engine.groups(), &workloads);
+        self.metrics.prepare(running.engine.groups(), &workloads);
         self.door.admit(admission);
-        self.running.replace(next);
+        self.push.adopt(planned, running.engine.groups());
+        self.running.replace(running);
         self.evaluate_groups();
         Ok(())
     }
@@ -168,7 +185,13 @@ impl App {
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
         let learned = self.remediation.all_learned().await?;
-        self.metrics.encode(&newest, &learned)
+        let state = Shown {
+            newest: &newest,
+            learned: &learned,
+            pushed: &self.push.figures(),
+            now: self.now(),
+        };
+        self.metrics.encode(&state)
     }
 
     fn note_reload(&self) {
@@ -183,7 +206,11 @@ impl App {
         for idx in 0..running.engine.groups().len() {
             let (app, engine, stop) = (self.clone(), running.engine.clone(), running.stop.clone());
             self.evaluations.spawn(async move {
-                let report = |group| report::group(&app.metrics, &group);
+                let report = |group| {
+                    report::group(&app.metrics, &group);
+                    app.push.note(&engine, idx, &group);
+                };
+                let engine = engine.clone();
                 stop.run_until_cancelled(rules::run(engine, idx, clock::now, report))
                     .await
             });
@@ -208,10 +235,11 @@ impl App {
         &self.stopping
     }
 
-    /// Waits until no evaluation is under way.
+    /// Waits until no evaluation is under way, and what they gave is delivered or given up.
     pub(crate) async fn stopped(&self) {
         self.evaluations.close();
         self.evaluations.wait().await;
+        self.push.shut_down().await;
     }
 }
 
@@ -220,13 +248,28 @@ impl Running {
     pub(crate) fn alertmanager(&self) -> Option<alertmanager_client::Client> {
         self.alertmanager.as_ref().map(Rotating::client)
     }
+}
 
+/// What a configuration comes to before anything of it is at work.
+struct Next {
+    running: Running,
+    settings: Settings,
+    planned: Vec<Planned>,
+}
+
+impl Next {
     fn new(
         config: Config,
-        before: Option<&Self>,
-        stop: CancellationToken,
-    ) -> anyhow::Result<(Self, Settings)> {
-        let source = PromSource::new(config.prometheus, before.map(|before| &before.source));
+        before: Option<&Running>,
+        (push, metrics, stop): (&Push, &Metrics, CancellationToken),
+    ) -> anyhow::Result<Self> {
+        if config.prometheus.history.remote_read.is_some() {
+            for way in sources::ways(&config.groups) {
+                info!("{way}");
+            }
+        }
+        let source_before = before.map(|before| &before.source);
+        let source = PromSource::new(config.prometheus, source_before, &metrics.history);
         let source = source.context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,
@@ -241,13 +284,17 @@ impl Running {
             };
             Rotating::new(upstream, build).context("alertmanager")
         });
-        let running = Self {
+        let running = Running {
             engine,
             source,
             alertmanager: alertmanager.transpose()?,
             save_interval: config.storage.save_interval,
             stop,
         };
-        Ok((running, config.remediation))
+        Ok(Self {
+            running,
+            settings: config.remediation,
+            planned: push.plan(config.remote_write)?,
+        })
     }
 }

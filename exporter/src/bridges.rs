@@ -1,76 +1,12 @@
 //! What the crates below ask of each other, tied together: nothing here decides anything.
 
-use crate::{app::Running, budget::Budget, config::Prometheus, rotating::Rotating};
+use crate::app::Running;
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
-use prometheus_api::{Answer, Client, Limits, QueryError};
 use remediation::{Alerting, Evidence, Foreseen, Foresight, Question, Silence, Warning, alerting};
 use rules::Source;
-use series::{Labels, Sample, Series, Step, Timestamp};
+use series::{Labels, Timestamp};
 use std::sync::Arc;
-
-/// Prometheus as the engine and the verification see it.
-#[derive(Clone)]
-pub(crate) struct PromSource {
-    client: Arc<Rotating<Client>>,
-    budget: Arc<Budget>,
-}
-
-impl PromSource {
-    /// Builds the first client. What was spent of the same budget before a reload stays spent.
-    pub(crate) fn new(prometheus: Prometheus, before: Option<&Self>) -> anyhow::Result<Self> {
-        let same = before.filter(|before| before.budget.limits() == prometheus.history);
-        let budget = same.map_or_else(
-            || Arc::new(Budget::new(prometheus.history)),
-            |before| Arc::clone(&before.budget),
-        );
-        let client = Rotating::new(prometheus.upstream, |upstream, http| {
-            let limits = Limits {
-                timeout: upstream.timeout,
-                ..Limits::default()
-            };
-            Client::new(upstream.url.clone(), http, limits)
-        });
-        Ok(Self {
-            client: Arc::new(client?),
-            budget,
-        })
-    }
-}
-
-impl Source for PromSource {
-    async fn instant(
-        &self,
-        expr: &str,
-        at: Timestamp,
-    ) -> Result<Answer<Vec<(Labels, Sample)>>, QueryError> {
-        self.client.client().instant(expr, at).await
-    }
-
-    async fn range(
-        &self,
-        expr: &str,
-        start: Timestamp,
-        end: Timestamp,
-        step: Step,
-    ) -> Result<Answer<Vec<Series>>, QueryError> {
-        self.client.client().range(expr, start, end, step).await
-    }
-
-    async fn history(
-        &self,
-        expr: &str,
-        start: Timestamp,
-        end: Timestamp,
-        step: Step,
-    ) -> Result<Answer<Vec<Series>>, QueryError> {
-        let _turn = self.budget.enter().await;
-        let answer = self.range(expr, start, end, step).await?;
-        let n_samples = answer.value.iter().map(|series| series.samples.len()).sum();
-        self.budget.spend(n_samples);
-        Ok(answer)
-    }
-}
 
 /// What runs at present, for those who outlive a reload.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use crate::{
     cli::Check,
     config::{Config, parse_rule_files},
     say::say,
+    sources,
 };
 use std::{path::Path, process::ExitCode};
 use yaml::Problems;
@@ -46,12 +47,19 @@ pub(crate) fn check(check: &Check) -> ExitCode {
 
 fn config(file: &Path) -> Result<String, Problems> {
     let config = Config::load(file)?;
+    let ways = if config.prometheus.history.remote_read.is_some() {
+        sources::ways(&config.groups)
+    } else {
+        Vec::new()
+    };
     let rules: usize = config.groups.iter().map(|group| group.rules.len()).sum();
-    Ok(format!(
+    let found = format!(
         "{}, {} found",
         counted(rules, "rule"),
         counted(config.remediation.workloads.len(), "workload")
-    ))
+    );
+    let lines = std::iter::once(found).chain(ways);
+    Ok(lines.collect::<Vec<_>>().join("\n  "))
 }
 
 /// A number of things, in the plural unless it is one.

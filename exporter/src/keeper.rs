@@ -5,7 +5,7 @@ mod folder;
 pub(crate) use folder::Folder;
 
 use crate::{
-    app::App, bridges::PromSource, clock, config::MIN_SAVE_INTERVAL, metrics::StateMetrics,
+    app::App, clock, config::MIN_SAVE_INTERVAL, metrics::StateMetrics, sources::PromSource,
 };
 use anyhow::Context as _;
 use rules::{Engine, Restored, Restoring};

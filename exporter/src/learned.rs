@@ -1,6 +1,7 @@
 //! What actions taught, as metrics: what workloads are sized by, and what their last action changed.
 
-use prometheus::{GaugeVec, Opts, Registry};
+use crate::metrics::Register;
+use prometheus::GaugeVec;
 use remediation::{Effect, Learned, Measured};
 
 /// What workloads are sized by, and what their last action changed.
@@ -15,12 +16,9 @@ pub(crate) struct LearnedMetrics {
 }
 
 impl LearnedMetrics {
-    pub(crate) fn new(registry: &Registry) -> anyhow::Result<Self> {
+    pub(crate) fn new(register: &Register) -> anyhow::Result<Self> {
         let gauges = |name: &str, help: &str, label: &str| -> anyhow::Result<GaugeVec> {
-            let options = Opts::new(format!("foreshadow_{name}"), help);
-            let gauges = GaugeVec::new(options, &["workload", label])?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok(gauges)
+            register.gauges(name, help, &["workload", label])
         };
         let changed = |what: &str, help: &str| gauges(&format!("action_{what}"), help, "when");
         Ok(Self {

@@ -18,12 +18,14 @@ mod listen;
 mod logs;
 mod metrics;
 mod offline;
+mod push;
 mod query;
 mod redact;
 mod report;
 mod rotating;
 mod say;
 mod serve;
+mod sources;
 mod table;
 
 use clap::Parser as _;

@@ -1,35 +1,55 @@
 //! The program's own metrics, `foreshadow_*`.
 
 mod groups;
+mod history;
+mod register;
+mod remote_write;
 mod rules;
 mod state;
 
-pub(crate) use self::{groups::GroupMetrics, rules::RuleMetrics, state::StateMetrics};
-
-use crate::learned::LearnedMetrics;
-use ::rules::Group;
-use prometheus::{
-    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+pub(crate) use self::{
+    groups::GroupMetrics,
+    history::{HistoryMetrics, Way},
+    register::Register,
+    rules::RuleMetrics,
+    state::StateMetrics,
 };
+
+use crate::{learned::LearnedMetrics, push::LaneFigures};
+use ::rules::Group;
+use prometheus::{Gauge, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
 use remediation::{Learned, Plan, config::Workload};
+use remote_write::RemoteWriteMetrics;
+use series::Timestamp;
 use std::{collections::BTreeSet, sync::Mutex};
 use store::{Action, State};
 
 /// Everything that the program says about itself.
 pub(crate) struct Metrics {
-    registry: Registry,
+    register: Register,
     pub(crate) reload_successful: IntGauge,
     pub(crate) reload_success_time: Gauge,
     pub(crate) groups: GroupMetrics,
     pub(crate) rules: RuleMetrics,
     pub(crate) state: StateMetrics,
+    pub(crate) history: HistoryMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
     learned: LearnedMetrics,
+    remote_write: RemoteWriteMetrics,
     configured: Mutex<Configured>,
     /// Held while actions are shown and written, so that no scrape sees half of them.
     encoding: Mutex<()>,
+}
+
+/// What is looked up when the metrics are asked for.
+pub(crate) struct Shown<'a> {
+    /// The newest actions.
+    pub(crate) newest: &'a [Action],
+    pub(crate) learned: &'a [Learned],
+    /// What has become of what was pushed.
+    pub(crate) pushed: &'a [LaneFigures],
+    pub(crate) now: Timestamp,
 }
 
 /// What the last configuration held.
@@ -45,6 +65,8 @@ struct Configured {
 pub(crate) struct DoorMetrics {
     pub(crate) requests: IntCounterVec,
     pub(crate) duration: HistogramVec,
+    pub(crate) in_flight: IntGaugeVec,
+    pub(crate) reads: IntCounterVec,
     pub(crate) read_samples: IntCounterVec,
     pub(crate) alerts: IntCounterVec,
 }
@@ -63,38 +85,34 @@ const REQUEST_BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]
 impl Metrics {
     /// Registers all metrics, those of the process included.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let registry = Registry::new();
-        let process = prometheus::process_collector::ProcessCollector::for_self();
-        registry.register(Box::new(process))?;
-        let build = int_gauges(
-            &registry,
+        let register = Register::default();
+        register.add_process()?;
+        let build = register.int_gauges(
             "build_info",
             "Always 1; its labels tell the version.",
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
-            reload_successful: added(
-                &registry,
-                IntGauge::new(
-                    "foreshadow_config_last_reload_successful",
-                    "Whether the last configuration reload attempt was successful.",
-                )?,
-            )?,
-            reload_success_time: gauge(
-                &registry,
+            reload_successful: register.add(IntGauge::new(
+                "foreshadow_config_last_reload_successful",
+                "Whether the last configuration reload attempt was successful.",
+            )?)?,
+            reload_success_time: register.gauge(
                 "config_last_reload_success_timestamp_seconds",
                 "Timestamp of the last successful configuration reload.",
             )?,
-            groups: GroupMetrics::new(&registry)?,
-            rules: RuleMetrics::new(&registry)?,
-            state: StateMetrics::new(&registry)?,
-            doors: DoorMetrics::new(&registry)?,
-            actions: ActionMetrics::new(&registry)?,
-            learned: LearnedMetrics::new(&registry)?,
+            groups: GroupMetrics::new(&register)?,
+            rules: RuleMetrics::new(&register)?,
+            state: StateMetrics::new(&register)?,
+            history: HistoryMetrics::new(&register)?,
+            doors: DoorMetrics::new(&register)?,
+            actions: ActionMetrics::new(&register)?,
+            learned: LearnedMetrics::new(&register)?,
+            remote_write: RemoteWriteMetrics::new(&register)?,
             configured: Mutex::default(),
             encoding: Mutex::default(),
-            registry,
+            register,
         })
     }
 
@@ -132,17 +150,23 @@ impl Metrics {
         };
     }
 
-    /// All of it in Prometheus' text format, the newest actions included.
-    pub(crate) fn encode(&self, newest: &[Action], learned: &[Learned]) -> anyhow::Result<String> {
+    /// All of it in Prometheus' text format, what is looked up included.
+    pub(crate) fn encode(&self, shown: &Shown<'_>) -> anyhow::Result<String> {
         let _one_at_a_time = self
             .encoding
             .lock()
             .expect("no holder of this lock can panic");
-        self.actions.show(newest);
-        self.learned.show(learned);
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8(text)?)
+        self.actions.show(shown.newest);
+        self.learned.show(shown.learned);
+        self.remote_write.show(shown.pushed);
+        let configured = self
+            .configured
+            .lock()
+            .expect("no holder of this lock can panic");
+        for (group, rule) in &configured.rules {
+            self.rules.show_age([group, rule], shown.now);
+        }
+        self.register.text()
     }
 }
 
@@ -187,28 +211,34 @@ impl ActionMetrics {
 }
 
 impl DoorMetrics {
-    fn new(registry: &Registry) -> anyhow::Result<Self> {
+    fn new(register: &Register) -> anyhow::Result<Self> {
         Ok(Self {
-            requests: counters(
-                registry,
+            requests: register.counters(
                 "http_requests_total",
                 "HTTP requests answered, by route and status code.",
                 &["handler", "code"],
             )?,
-            duration: histograms(
-                registry,
+            duration: register.histograms(
                 "http_request_duration_seconds",
                 "Time to answer an HTTP request.",
                 (&["handler"], &REQUEST_BUCKETS),
             )?,
-            read_samples: counters(
-                registry,
+            in_flight: register.int_gauges(
+                "http_requests_in_flight",
+                "HTTP requests that are being answered, by route.",
+                &["handler"],
+            )?,
+            reads: register.counters(
+                "remote_read_requests_total",
+                "Remote reads, by what became of them.",
+                &["outcome"],
+            )?,
+            read_samples: register.counters(
                 "remote_read_samples_total",
                 "Samples answered to remote read, by the type of the response.",
                 &["type"],
             )?,
-            alerts: counters(
-                registry,
+            alerts: register.counters(
                 "alerts_received_total",
                 "Alerts that Alertmanager delivered, by what became of them.",
                 &["outcome"],
@@ -218,28 +248,24 @@ impl DoorMetrics {
 }
 
 impl ActionMetrics {
-    fn new(registry: &Registry) -> anyhow::Result<Self> {
+    fn new(register: &Register) -> anyhow::Result<Self> {
         Ok(Self {
-            open: int_gauges(
-                registry,
+            open: register.int_gauges(
                 "actions_open",
                 "Actions that have not ended, by workload and state.",
                 &["workload", "state"],
             )?,
-            transitions: counters(
-                registry,
+            transitions: register.counters(
                 "action_transitions_total",
                 "Transitions of actions into a state.",
                 &["workload", "state"],
             )?,
-            target_replicas: int_gauges(
-                registry,
+            target_replicas: register.int_gauges(
                 "action_target_replicas",
                 "Replicas that the workload's newest action asks for.",
                 &["workload"],
             )?,
-            info: int_gauges(
-                registry,
+            info: register.int_gauges(
                 "action_info",
                 "Always 1; one series for each of the newest actions, with its state.",
                 &["workload", "id", "state", "plan"],
@@ -248,74 +274,19 @@ impl ActionMetrics {
     }
 }
 
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> anyhow::Result<IntCounterVec> {
-    added(
-        registry,
-        IntCounterVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
-    )
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> anyhow::Result<Gauge> {
-    added(registry, Gauge::new(format!("foreshadow_{name}"), help)?)
-}
-
-fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> anyhow::Result<GaugeVec> {
-    added(
-        registry,
-        GaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
-    )
-}
-
-fn int_gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> anyhow::Result<IntGaugeVec> {
-    added(
-        registry,
-        IntGaugeVec::new(Opts::new(format!("foreshadow_{name}"), help), labels)?,
-    )
-}
-
-fn histogram(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-) -> anyhow::Result<Histogram> {
-    let options = HistogramOpts::new(format!("foreshadow_{name}"), help).buckets(buckets.to_vec());
-    added(registry, Histogram::with_opts(options)?)
-}
-
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    (labels, buckets): (&[&str], &[f64]),
-) -> anyhow::Result<HistogramVec> {
-    let options = HistogramOpts::new(format!("foreshadow_{name}"), help).buckets(buckets.to_vec());
-    added(registry, HistogramVec::new(options, labels)?)
-}
-
-fn added<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> anyhow::Result<C> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(metrics: &Metrics) -> String {
+        let shown = Shown {
+            newest: &[],
+            learned: &[],
+            pushed: &[],
+            now: Timestamp::from_seconds(100),
+        };
+        metrics.encode(&shown).unwrap()
+    }
 
     fn group(rule: &str) -> Vec<Group> {
         let text = format!("groups: [{{name: g, rules: [{{record: {rule}, expr: up}}]}}]");
@@ -329,13 +300,57 @@ mod tests {
         let labels = ["g", "old"];
         metrics.rules.series.with_label_values(&labels).set(7);
         let zero = r#"foreshadow_rule_evaluations_total{group="g",rule="old"} 0"#;
-        let text = metrics.encode(&[], &[]).unwrap();
+        let text = self::text(&metrics);
         assert!(text.contains(zero), "{text}");
         metrics.prepare(&group("new"), &[]);
-        let text = metrics.encode(&[], &[]).unwrap();
+        let text = self::text(&metrics);
         assert!(
             !text.contains(r#"rule="old""#) && text.contains(r#"rule="new""#),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn predictions_grow_old_from_the_last_success_on() {
+        let metrics = Metrics::new().unwrap();
+        metrics.prepare(&group("a"), &[]);
+        let name = "foreshadow_rule_prediction_age_seconds";
+        assert!(!text(&metrics).contains(name));
+        metrics
+            .rules
+            .last_success
+            .with_label_values(&["g", "a"])
+            .set(90.0);
+        let line = format!(r#"{name}{{group="g",rule="a"}} 10"#);
+        assert!(text(&metrics).contains(&line));
+    }
+
+    /// The first column of the tables, and the second.
+    fn documented() -> BTreeSet<(String, String)> {
+        let page = include_str!("../../docs/metrics.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let row = |line: &str| {
+            let mut cells = line
+                .split('|')
+                .map(|cell| cell.replace('`', "").trim().to_owned());
+            (cells.next().unwrap(), cells.next().unwrap())
+        };
+        rows.map(row).collect()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_table_and_the_table_has_no_other() {
+        let told = Metrics::new().unwrap().register.told();
+        let told: BTreeSet<_> = told
+            .into_iter()
+            .map(|(name, labels)| (name, labels.join(", ")))
+            .collect();
+        let documented = documented();
+        let missing: Vec<_> = told.difference(&documented).collect();
+        let invented: Vec<_> = documented.difference(&told).collect();
+        assert!(
+            missing.is_empty() && invented.is_empty(),
+            "missing {missing:#?}, invented {invented:#?}"
         );
     }
 }

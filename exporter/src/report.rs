@@ -24,15 +24,18 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
     let labels = [report.group.as_str(), one.rule.as_str()];
     let [group, rule] = labels;
     metrics.evaluations.with_label_values(&labels).inc();
+    let (at, seconds) = (report.at.as_seconds_f64(), one.duration.as_secs_f64());
+    metrics.last_evaluation.with_label_values(&labels).set(at);
+    metrics
+        .last_duration
+        .with_label_values(&labels)
+        .set(seconds);
     let read = u64::try_from(one.samples_read).unwrap_or(u64::MAX);
     metrics.samples_read.with_label_values(&labels).inc_by(read);
     match &one.outcome {
         Ok(evaluated) => {
             succeeded(metrics, labels, evaluated);
-            metrics
-                .last_success
-                .with_label_values(&labels)
-                .set(report.at.as_seconds_f64());
+            metrics.last_success.with_label_values(&labels).set(at);
         }
         Err(failure) => {
             let reason = failure.reason.as_str();

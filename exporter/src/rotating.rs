@@ -10,15 +10,18 @@ use tracing::{info, warn};
 /// A client that is built anew when one of its files of secrets has changed.
 pub(crate) struct Rotating<C> {
     upstream: Upstream,
-    build: fn(&Upstream, reqwest::Client) -> C,
+    build: Box<Build<C>>,
     current: Mutex<(SecretFiles, C)>,
 }
+
+/// Makes a client of what the configuration says and of the HTTP client that it speaks by.
+type Build<C> = dyn Fn(&Upstream, reqwest::Client) -> C + Send + Sync;
 
 impl<C: Clone> Rotating<C> {
     /// Builds the first client.
     pub(crate) fn new(
         upstream: Upstream,
-        build: fn(&Upstream, reqwest::Client) -> C,
+        build: impl Fn(&Upstream, reqwest::Client) -> C + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         // Before the client: what is written between the two is noticed at the next look.
         let secrets = upstream.http.secret_files();
@@ -26,7 +29,7 @@ impl<C: Clone> Rotating<C> {
         let current = Mutex::new((secrets, client));
         Ok(Self {
             upstream,
-            build,
+            build: Box::new(build),
             current,
         })
     }

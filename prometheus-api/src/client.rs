@@ -40,6 +40,10 @@ impl Default for Limits {
 /// What is read of an error's body; Prometheus' own sentences are far shorter.
 const ERROR_BYTES: usize = 16 << 10;
 
+/// The value of `nocache`. Without it VictoriaMetrics answers a question about now with what was half a minute ago, and moves the times of a
+/// range query onto multiples of its step, out of the range that was asked for. Others take no notice.
+const AS_ASKED: &str = "1";
+
 impl Client {
     /// Takes the address, which may have a path, and an HTTP client that knows credentials, TLS and proxy.
     pub fn new(base: Url, http: reqwest::Client, limits: Limits) -> Self {
@@ -57,6 +61,7 @@ impl Client {
             ("query", expr.to_owned()),
             ("time", at.as_seconds_f64().to_string()),
             ("timeout", self.timeout().to_string()),
+            ("nocache", AS_ASKED.to_owned()),
         ];
         let request = self.http.post(self.url("api/v1/query")).form(&form);
         self.ask(request).await?.try_map(decode::Data::vector)
@@ -109,6 +114,7 @@ impl Client {
             ("end", end.as_seconds_f64().to_string()),
             ("step", step.get().as_secs_f64().to_string()),
             ("timeout", self.timeout().to_string()),
+            ("nocache", AS_ASKED.to_owned()),
         ];
         let request = self.http.post(self.url("api/v1/query_range")).form(&form);
         let answer = self.ask(request).await?.try_map(decode::Data::matrix)?;

@@ -1,22 +1,25 @@
 //! The configuration file, read to the last problem.
 
+mod history;
 mod http_client;
+mod remote_write;
 mod roles;
 mod rule_files;
 mod web;
 
+pub(crate) use history::{History, RemoteHistory};
 pub(crate) use http_client::{HttpConfig, SecretFiles};
+pub(crate) use remote_write::RemoteWrite;
 pub(crate) use roles::{Right, Role, Roles};
 pub(crate) use rule_files::parse_all as parse_rule_files;
 pub(crate) use web::{ServerTls, WebConfig};
 
-use crate::{budget::HistoryLimits, redact::redacted};
+use crate::redact::redacted;
 use remediation::config::Settings;
 use rules::{Group, RuleKind};
 use series::{Labels, PromDuration};
 use std::{
     fs,
-    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -49,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) external_labels: Labels,
     pub(crate) prometheus: Prometheus,
     pub(crate) alertmanager: Option<Upstream>,
+    pub(crate) remote_write: Vec<RemoteWrite>,
     pub(crate) groups: Vec<Group>,
     pub(crate) storage: Storage,
     pub(crate) remediation: Settings,
@@ -67,12 +71,12 @@ pub(crate) struct Storage {
 #[derive(Debug)]
 pub(crate) struct Prometheus {
     pub(crate) upstream: Upstream,
-    /// What reading history may cost it.
-    pub(crate) history: HistoryLimits,
+    /// How history is read.
+    pub(crate) history: History,
 }
 
 /// Another server, and how it is spoken to.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Upstream {
     pub(crate) url: Url,
     pub(crate) timeout: Duration,
@@ -80,6 +84,22 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
+    /// Where a client can be built of it.
+    fn usable(
+        f: &Fields<'_, '_>,
+        url: Option<Url>,
+        timeout: Duration,
+        http: HttpConfig,
+    ) -> Option<Self> {
+        let usable = http.client(timeout).map_err(|error| format!("{error:#}"));
+        f.node().accept(usable);
+        Some(Self {
+            url: url?,
+            timeout,
+            http,
+        })
+    }
+
     /// Builds the client that speaks to this server.
     pub(crate) fn client(&self) -> anyhow::Result<reqwest::Client> {
         self.http.client(self.timeout)
@@ -113,6 +133,7 @@ fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Co
         let alertmanager = f.optional("alertmanager", |n| {
             n.map(|f| read_upstream(f, base, DEFAULT_ALERTMANAGER_TIMEOUT))
         });
+        let remote_write = f.optional("remote_write", |n| remote_write::read(n, base));
         let (groups, problems) = f
             .optional("rule_files", |n| rule_files::load(n, base))
             .unwrap_or_default();
@@ -127,6 +148,7 @@ fn read(node: &Node, base: &Path, in_rule_files: &mut Vec<Problem>) -> Option<Co
             external_labels: global.external_labels,
             prometheus: prometheus?,
             alertmanager,
+            remote_write: remote_write.unwrap_or_default(),
             groups,
             storage,
             remediation: remediation?,
@@ -143,16 +165,18 @@ struct Global {
 fn read_global(node: &Node) -> Option<Global> {
     node.map(|f| {
         let evaluation_interval = f.optional("evaluation_interval", interval);
-        let external_labels = f.optional("external_labels", |n| {
-            let pairs = n.entries(|name, value| Some((name.to_owned(), value.string()?)))?;
-            n.accept(Labels::new(pairs))
-        });
+        let external_labels = f.optional("external_labels", labels);
         let external_labels = external_labels.unwrap_or_default();
         Some(Global {
             evaluation_interval,
             external_labels,
         })
     })
+}
+
+fn labels(node: &Node) -> Option<Labels> {
+    let pairs = node.entries(|name, value| Some((name.to_owned(), value.string()?)))?;
+    node.accept(Labels::new(pairs))
 }
 
 fn interval(node: &Node) -> Option<Duration> {
@@ -165,50 +189,38 @@ fn interval(node: &Node) -> Option<Duration> {
 
 fn read_prometheus(node: &Node, base: &Path) -> Option<Prometheus> {
     node.map(|f| {
-        let history = f.optional("history", read_history).unwrap_or_default();
+        let history = f.optional("history", |n| history::read(n, base));
+        let history = history.unwrap_or_default();
         let upstream = read_upstream(f, base, DEFAULT_QUERY_TIMEOUT)?;
         Some(Prometheus { upstream, history })
     })
 }
 
-fn read_history(node: &Node) -> Option<HistoryLimits> {
-    node.map(|f| {
-        let positive = |node: &Node| {
-            let count = node.integer()?;
-            let count = u32::try_from(count).ok().and_then(NonZeroU32::new);
-            node.accept(count.ok_or("must be a whole number from 1 to 4294967295"))
-        };
-        let defaults = HistoryLimits::default();
-        let concurrency = f.optional("concurrency", positive);
-        let samples = f.optional("samples_per_second", positive);
-        Some(HistoryLimits {
-            concurrency: concurrency.unwrap_or(defaults.concurrency),
-            samples_per_second: samples.unwrap_or(defaults.samples_per_second),
-        })
-    })
-}
-
 fn read_upstream(f: &Fields<'_, '_>, base: &Path, timeout: Duration) -> Option<Upstream> {
-    let url = f.required("url", |n| {
-        let url: Url = n.parse()?;
-        let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
-        if !speaks_http {
-            n.problem(format!("`{}` is not an http or https URL", redacted(&url)));
-        }
-        if has_credentials(&url) && (f.has("basic_auth") || f.has("authorization")) {
-            n.problem("must not hold credentials beside `basic_auth` or `authorization`");
-        }
-        Some(url)
-    });
+    let url = f.required("url", |n| server(n, f));
     let timeout = f.optional("timeout", interval).unwrap_or(timeout);
     let http = HttpConfig::read(f, base);
-    let usable = http.client(timeout).map_err(|error| format!("{error:#}"));
-    f.node().accept(usable);
-    Some(Upstream {
-        url: url?,
-        timeout,
-        http,
-    })
+    Upstream::usable(f, url, timeout, http)
+}
+
+/// What `remote_read` and `remote_write` have in common.
+fn read_remote(f: &Fields<'_, '_>, base: &Path, timeout: Duration) -> Option<Upstream> {
+    let url = f.required("url", |n| server(n, f));
+    let timeout = f.optional("remote_timeout", interval).unwrap_or(timeout);
+    let http = HttpConfig::read_remote(f, base);
+    Upstream::usable(f, url, timeout, http)
+}
+
+fn server(node: &Node, f: &Fields<'_, '_>) -> Option<Url> {
+    let url: Url = node.parse()?;
+    let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+    if !speaks_http {
+        node.problem(format!("`{}` is not an http or https URL", redacted(&url)));
+    }
+    if has_credentials(&url) && (f.has("basic_auth") || f.has("authorization")) {
+        node.problem("must not hold credentials beside `basic_auth` or `authorization`");
+    }
+    Some(url)
 }
 
 fn has_credentials(url: &Url) -> bool {

@@ -1,7 +1,7 @@
 //! Metrics of rule groups, named as Prometheus names those of its own groups.
 
-use super::{counters, gauges, histograms, int_gauges};
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use super::Register;
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
 use rules::GroupReport;
 
 /// How the evaluation of groups goes.
@@ -25,15 +25,14 @@ pub(super) fn key(file: &str, group: &str) -> String {
 const EVALUATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
 impl GroupMetrics {
-    pub(super) fn new(registry: &Registry) -> anyhow::Result<Self> {
+    pub(super) fn new(register: &Register) -> anyhow::Result<Self> {
         let group = ["rule_group"];
-        let counted = |name: &str, help: &str| {
-            counters(registry, &format!("rule_group_{name}"), help, &group)
-        };
+        let counted =
+            |name: &str, help: &str| register.counters(&format!("rule_group_{name}"), help, &group);
         let gauge =
-            |name: &str, help: &str| gauges(registry, &format!("rule_group_{name}"), help, &group);
+            |name: &str, help: &str| register.gauges(&format!("rule_group_{name}"), help, &group);
         let count = |name: &str, help: &str| {
-            int_gauges(registry, &format!("rule_group_{name}"), help, &group)
+            register.int_gauges(&format!("rule_group_{name}"), help, &group)
         };
         Ok(Self {
             iterations: counted(
@@ -44,8 +43,7 @@ impl GroupMetrics {
                 "iterations_missed_total",
                 "Iterations left out because the one before took too long.",
             )?,
-            duration: histograms(
-                registry,
+            duration: register.histograms(
                 "rule_group_duration_seconds",
                 "Duration of one evaluation of a rule group.",
                 (&group, &EVALUATION_BUCKETS),

@@ -1,8 +1,9 @@
 //! Metrics of single rules.
 
-use super::{counters, gauges, int_gauges};
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
+use super::Register;
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 use rules::FailureReason;
+use series::Timestamp;
 
 /// How the evaluation of rules goes.
 pub(crate) struct RuleMetrics {
@@ -12,51 +13,62 @@ pub(crate) struct RuleMetrics {
     pub(crate) series: IntGaugeVec,
     pub(crate) samples_read: IntCounterVec,
     pub(crate) last_success: GaugeVec,
+    pub(crate) last_evaluation: GaugeVec,
+    pub(crate) last_duration: GaugeVec,
+    age: GaugeVec,
     pub(crate) oldest_origin: GaugeVec,
 }
 
 impl RuleMetrics {
-    pub(super) fn new(registry: &Registry) -> anyhow::Result<Self> {
+    pub(super) fn new(register: &Register) -> anyhow::Result<Self> {
         let rule = ["group", "rule"];
         Ok(Self {
-            evaluations: counters(
-                registry,
+            evaluations: register.counters(
                 "rule_evaluations_total",
                 "Rule evaluations.",
                 &rule,
             )?,
-            failures: counters(
-                registry,
+            failures: register.counters(
                 "rule_evaluation_failures_total",
                 "Rule evaluations that failed, by reason.",
                 &["group", "rule", "reason"],
             )?,
-            unfitted: int_gauges(
-                registry,
+            unfitted: register.int_gauges(
                 "rule_unfitted_series",
                 "Series of the last evaluation that have no model yet, most often for lack of history.",
                 &rule,
             )?,
-            series: int_gauges(
-                registry,
+            series: register.int_gauges(
                 "rule_series",
                 "Series that the last evaluation forecast.",
                 &rule,
             )?,
-            samples_read: counters(
-                registry,
+            samples_read: register.counters(
                 "rule_samples_read_total",
                 "Samples that Prometheus answered rules with, histories included.",
                 &rule,
             )?,
-            last_success: gauges(
-                registry,
+            last_success: register.gauges(
                 "rule_last_success_timestamp_seconds",
                 "When the rule was last evaluated without a failure.",
                 &rule,
             )?,
-            oldest_origin: gauges(
-                registry,
+            last_evaluation: register.gauges(
+                "rule_last_evaluation_timestamp_seconds",
+                "The time that the rule was last evaluated for, with or without success.",
+                &rule,
+            )?,
+            last_duration: register.gauges(
+                "rule_last_duration_seconds",
+                "Duration of the last evaluation of the rule.",
+                &rule,
+            )?,
+            age: register.gauges(
+                "rule_prediction_age_seconds",
+                "Time since the evaluation that made the rule's newest predictions.",
+                &rule,
+            )?,
+            oldest_origin: register.gauges(
                 "rule_oldest_origin_timestamp_seconds",
                 "The oldest among the last samples that the rule's forecasts start from.",
                 &rule,
@@ -73,6 +85,15 @@ impl RuleMetrics {
         }
     }
 
+    /// Works out how old a rule's predictions are; a rule without any has no age.
+    pub(super) fn show_age(&self, labels: [&str; 2], now: Timestamp) {
+        let last_success = self.last_success.with_label_values(&labels).get();
+        if last_success > 0.0 {
+            let age = (now.as_seconds_f64() - last_success).max(0.0);
+            self.age.with_label_values(&labels).set(age);
+        }
+    }
+
     /// What was never written is an error to remove, and as good as gone.
     pub(super) fn forget(&self, [group, rule]: [&str; 2]) {
         let labels = [group, rule];
@@ -81,6 +102,9 @@ impl RuleMetrics {
         let _ = self.series.remove_label_values(&labels);
         let _ = self.samples_read.remove_label_values(&labels);
         let _ = self.last_success.remove_label_values(&labels);
+        let _ = self.last_evaluation.remove_label_values(&labels);
+        let _ = self.last_duration.remove_label_values(&labels);
+        let _ = self.age.remove_label_values(&labels);
         let _ = self.oldest_origin.remove_label_values(&labels);
         for reason in FailureReason::ALL {
             let labels = [group, rule, reason.as_str()];

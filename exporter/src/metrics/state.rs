@@ -1,7 +1,7 @@
 //! Metrics of the models that are kept from one start to the next.
 
-use super::{added, counters, gauge, histogram, int_gauges};
-use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+use super::Register;
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGaugeVec};
 use rules::Refused;
 
 /// How saving and restoring goes.
@@ -18,9 +18,8 @@ pub(crate) struct StateMetrics {
 const SAVE_BUCKETS: [f64; 8] = [0.005, 0.02, 0.1, 0.5, 2.0, 5.0, 15.0, 60.0];
 
 impl StateMetrics {
-    pub(super) fn new(registry: &Registry) -> anyhow::Result<Self> {
-        let refused = counters(
-            registry,
+    pub(super) fn new(register: &Register) -> anyhow::Result<Self> {
+        let refused = register.counters(
             "state_refused_total",
             "Files of saved models, or parts of them, that were not gone on with, by reason.",
             &["reason"],
@@ -29,31 +28,24 @@ impl StateMetrics {
             refused.with_label_values(&[reason]);
         }
         Ok(Self {
-            last_save: gauge(
-                registry,
+            last_save: register.gauge(
                 "state_last_save_success_timestamp_seconds",
                 "When all models were last saved; 0 before.",
             )?,
-            save_duration: histogram(
-                registry,
+            save_duration: register.histogram(
                 "state_save_duration_seconds",
                 "Time that saving all models took.",
                 &SAVE_BUCKETS,
             )?,
-            save_failures: added(
-                registry,
-                IntCounter::new(
-                    "foreshadow_state_save_failures_total",
-                    "Saves in which not all models could be saved.",
-                )?,
-            )?,
-            size: gauge(
-                registry,
+            save_failures: register.add(IntCounter::new(
+                "foreshadow_state_save_failures_total",
+                "Saves in which not all models could be saved.",
+            )?)?,
+            size: register.gauge(
                 "state_size_bytes",
                 "Size of all saved models after the last save that succeeded.",
             )?,
-            restored: int_gauges(
-                registry,
+            restored: register.int_gauges(
                 "state_series_restored",
                 "Series whose models went on from a file at the last start.",
                 &["rule"],

@@ -5,7 +5,7 @@ use series::{Labels, Sample, Series, Timestamp, is_stale_marker};
 use std::time::Duration;
 
 /// How far back a selector looks for a sample.
-const LOOK_BACK: Duration = Duration::from_mins(5);
+pub(crate) const LOOK_BACK: Duration = Duration::from_mins(5);
 
 /// The times of a range query, both ends included.
 #[derive(Debug, Clone, Copy)]
@@ -63,21 +63,32 @@ pub(crate) fn range<E>(
     grid: Grid,
     fetch: impl FnOnce(Timestamp, Timestamp) -> Result<Vec<Series>, E>,
 ) -> Result<Vec<Series>, E> {
-    let ends = (grid.start, grid.end);
-    let looked_at = |at| picked.time(at, ends);
-    let series = fetch(looked_at(grid.start) - LOOK_BACK, looked_at(grid.end))?;
-    let on_grid = |series: Series| {
-        let sample = |at| {
-            let value = latest(&series.samples, looked_at(at))?;
-            Some(Sample { at, value })
-        };
-        let samples: Vec<Sample> = grid.times().filter_map(sample).collect();
+    let (from, to) = looked_at(picked, grid);
+    let series = fetch(from, to)?;
+    let values = |series: Series| {
+        let samples = on_grid(picked, grid, &series.samples);
         (!samples.is_empty()).then_some(Series {
             labels: series.labels,
             samples,
         })
     };
-    Ok(series.into_iter().filter_map(on_grid).collect())
+    Ok(series.into_iter().filter_map(values).collect())
+}
+
+/// The times of the samples that a range query looks at, both ends included.
+pub(crate) fn looked_at(picked: &Picked, grid: Grid) -> (Timestamp, Timestamp) {
+    let looked_at = |at| picked.time(at, (grid.start, grid.end));
+    (looked_at(grid.start) - LOOK_BACK, looked_at(grid.end))
+}
+
+/// The values of one series on a grid, from samples in order of time.
+pub(crate) fn on_grid(picked: &Picked, grid: Grid, samples: &[Sample]) -> Vec<Sample> {
+    let value = |at| {
+        let looked_at = picked.time(at, (grid.start, grid.end));
+        let value = latest(samples, looked_at)?;
+        Some(Sample { at, value })
+    };
+    grid.times().filter_map(value).collect()
 }
 
 /// The samples of each picked series in a stretch of time, as they are.

@@ -4,7 +4,9 @@
 //! check asks for `1+1`. Whatever computes is for Prometheus itself, which has all of PromQL.
 
 mod evaluate;
+mod plan;
 mod question;
 
-pub(crate) use evaluate::{Grid, instant, range, samples};
+pub(crate) use evaluate::{Grid, LOOK_BACK, instant, range, samples};
+pub(crate) use plan::Plan;
 pub(crate) use question::{Picked, Question, Refused};

@@ -101,6 +101,11 @@ impl Question {
 }
 
 impl Picked {
+    /// Whether it looks at a time that moves with that of the evaluation, whatever the range around it.
+    pub(super) fn moves(&self) -> bool {
+        matches!(self.at, At::Evaluated)
+    }
+
     /// The time that is looked at when the query is evaluated for `time`, between `start` and `end`.
     pub(crate) fn time(&self, time: Timestamp, (start, end): (Timestamp, Timestamp)) -> Timestamp {
         let at = match self.at {
@@ -113,7 +118,7 @@ impl Picked {
     }
 }
 
-fn picked(parsed: &VectorSelector) -> Result<Picked, Refused> {
+pub(super) fn picked(parsed: &VectorSelector) -> Result<Picked, Refused> {
     // The parser keeps alternatives apart, and whoever reads only the matchers would answer too much.
     if !parsed.matchers.or_matchers.is_empty() {
         return Err(Refused::TooMuch("`or` between matchers"));
@@ -160,7 +165,7 @@ fn millis(duration: Duration) -> i64 {
 }
 
 /// The value of arithmetic without series; `None` where there is more to it.
-fn number(expr: &Expr) -> Option<f64> {
+pub(super) fn number(expr: &Expr) -> Option<f64> {
     match expr {
         Expr::NumberLiteral(literal) => Some(literal.val),
         Expr::Paren(inner) => number(&inner.expr),
@@ -173,7 +178,7 @@ fn number(expr: &Expr) -> Option<f64> {
     }
 }
 
-fn operate(op: TokenType, left: f64, right: f64) -> Option<f64> {
+pub(super) fn operate(op: TokenType, left: f64, right: f64) -> Option<f64> {
     match op.to_string().as_str() {
         "+" => Some(left + right),
         "-" => Some(left - right),

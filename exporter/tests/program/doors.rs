@@ -63,6 +63,8 @@ async fn malformed_and_oversized_requests_get_4xx_with_a_sentence() {
         413,
         "bytes",
     );
+    let reads = f.metric("foreshadow_remote_read_requests_total").await;
+    assert!(reads.is_some_and(|n| n > 0.0), "{reads:?}");
     let gzip = f
         .request(Method::POST, read)
         .header("content-encoding", "gzip")

@@ -130,14 +130,29 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, String) {
     }
 }
 
-/// A Prometheus that holds two days of a service's load, one sample a minute, up to now.
-pub(crate) async fn prometheus_with_past(dir: &Path) -> Prometheus {
+/// A service's load, one sample a minute for so many up to now: times in seconds, oldest first, and values.
+pub(crate) fn past(n_minutes: i64) -> impl Iterator<Item = (i64, f64)> {
     let end = now().as_millis() / 60_000 * 60;
-    let mut text = String::from("# TYPE load gauge\n");
-    for at in (0..2 * 24 * 60).rev().map(|minutes| end - minutes * 60) {
+    let times = (0..n_minutes).rev().map(move |minutes| end - minutes * 60);
+    times.map(|at| {
         let phase = at as f64 / 86_400.0 * std::f64::consts::TAU;
         let ripple = (at / 60 % 7) as f64;
-        let load = 200.0 + 80.0 * phase.sin() + ripple;
+        (at, 200.0 + 80.0 * phase.sin() + ripple)
+    })
+}
+
+/// Minutes of two days.
+pub(crate) const TWO_DAYS: i64 = 2 * 24 * 60;
+
+/// A Prometheus that holds two days of a service's load.
+pub(crate) async fn prometheus_with_past(dir: &Path) -> Prometheus {
+    prometheus_with(dir, TWO_DAYS, &[]).await
+}
+
+/// A Prometheus that holds a service's load of so many minutes, started with more flags.
+pub(crate) async fn prometheus_with(dir: &Path, n_minutes: i64, flags: &[&str]) -> Prometheus {
+    let mut text = String::from("# TYPE load gauge\n");
+    for (at, load) in past(n_minutes) {
         writeln!(text, "load{{service=\"checkout\"}} {load} {at}").unwrap();
     }
     text.push_str("# EOF\n");
@@ -147,9 +162,8 @@ pub(crate) async fn prometheus_with_past(dir: &Path) -> Prometheus {
     create_blocks(&file, &Prometheus::data_dir(dir))
         .await
         .unwrap();
-    Prometheus::start(dir, "global: {scrape_interval: 15s}\n", &[])
-        .await
-        .unwrap()
+    let config = "global: {scrape_interval: 15s, external_labels: {cluster: eu}}\n";
+    Prometheus::start(dir, config, flags).await.unwrap()
 }
 
 /// Writes `foreshadow.yml` and `rules.yml` for one workload that is acted on at once.

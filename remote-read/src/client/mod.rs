@@ -1,5 +1,6 @@
 //! Clients over HTTP, behind the feature `client`: reading by remote read, writing by remote write.
 
+mod complaints;
 mod http;
 mod read;
 mod writer;

@@ -2,8 +2,8 @@
 
 use super::http::words;
 use crate::{
-    BodyError, FrameReader, Limits, ReadRequest, ResponseError, SAMPLES_CONTENT_ENCODING,
-    SAMPLES_CONTENT_TYPE, decode_samples, encode_request,
+    BodyError, FrameError, FrameReader, Limits, ReadRequest, ResponseError,
+    SAMPLES_CONTENT_ENCODING, SAMPLES_CONTENT_TYPE, decode_samples, encode_request,
 };
 use reqwest::{
     Response,
@@ -42,18 +42,32 @@ pub enum ReadError {
     /// Neither samples nor chunks.
     #[error("the remote-read server answered with the content type `{0}`")]
     ContentType(String),
+    /// Whoever unpacked the answer panicked, or was stopped with the program.
+    #[error("the answer of the remote-read server was lost")]
+    Died(#[source] tokio::task::JoinError),
     /// An answer that cannot be.
     #[error("the answer of the remote-read server is refused")]
     Answer(#[from] ResponseError),
 }
 
 impl ReadError {
+    /// Whether the answer is refused for its size alone, so that less should be asked for at a time.
+    pub fn is_too_large(&self) -> bool {
+        match self {
+            Self::Answer(ResponseError::Body(error)) => error.is_too_large(),
+            Self::Answer(ResponseError::Frame(error)) => {
+                matches!(error, FrameError::TooLarge { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection(_) => true,
             Self::Status { status, .. } => matches!(status, 429 | 500..=599),
-            Self::Request(_) | Self::ContentType(_) | Self::Answer(_) => false,
+            Self::Request(_) | Self::ContentType(_) | Self::Died(_) | Self::Answer(_) => false,
         }
     }
 }
@@ -117,8 +131,11 @@ impl ReadClient {
         match content_type.split(';').next().unwrap_or_default().trim() {
             SAMPLES_CONTENT_TYPE => {
                 let body = self.block(response).await?;
-                let results = decode_samples(&body, n_queries, &self.limits)?;
-                Ok(ReadStream::whole(results))
+                let limits = self.limits;
+                // Millions of samples would hold up the executor's thread for a good while.
+                let decode = move || decode_samples(&body, n_queries, &limits);
+                let results = tokio::task::spawn_blocking(decode).await;
+                Ok(ReadStream::whole(results.map_err(ReadError::Died)??))
             }
             "application/x-streamed-protobuf" => {
                 let reader = FrameReader::new(n_queries, self.limits)?;

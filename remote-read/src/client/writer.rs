@@ -1,12 +1,12 @@
 //! Samples pushed to one receiver: queues by series, each with its own task.
 
+use super::complaints::Complaints;
 use crate::write::{
-    Answer, Backoff, Batch, DropReason, Figures, Meter, Negotiation, Next, Protocol, Queue,
-    QueueLimits, Transport, Verdict, encode, judge, shard_of,
+    Backoff, Batch, DropReason, Figures, Meter, Negotiation, Next, Protocol, Queue, QueueLimits,
+    Transport, Verdict, encode, judge, shard_of,
 };
 use series::Series;
 use std::{
-    error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// How samples are sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriterOptions {
     /// What is tried first; from 2.0 the writer falls back to 1.0 by itself.
     pub protocol: Protocol,
@@ -68,6 +68,8 @@ impl Writer {
         let sender = Arc::new(Sender {
             transport,
             negotiation: negotiation.clone(),
+            meter: meter.clone(),
+            complaints: Complaints::default(),
         });
         let mut tasks = JoinSet::new();
         for shard in &shards {
@@ -95,6 +97,11 @@ impl Writer {
             }
         }
         n_dropped
+    }
+
+    /// Counts samples that were to be pushed, and were given up before.
+    pub fn refuse(&self, reason: DropReason, n_samples: u64) {
+        self.meter.refuse(reason, n_samples);
     }
 
     /// What has become of all samples so far.
@@ -206,6 +213,8 @@ impl Shard {
 struct Sender<T> {
     transport: T,
     negotiation: Arc<Negotiation>,
+    meter: Arc<Meter>,
+    complaints: Complaints,
 }
 
 impl<T: Transport> Sender<T> {
@@ -217,42 +226,22 @@ impl<T: Transport> Sender<T> {
                 written: 0,
             };
         };
+        let n_bytes = body.len();
         let answer = match self.transport.post(protocol, body).await {
             Ok(answer) => answer,
             Err(error) => {
-                let cause = error.source().map(ToString::to_string).unwrap_or_default();
-                tracing::debug!("{error}, the batch is sent again: {cause}");
+                self.complaints.unreachable(&error);
                 return Verdict::Retry(None);
             }
         };
         let verdict = judge(&answer, protocol, batch.n_samples);
-        tell(verdict, &answer, batch.n_samples);
+        if matches!(verdict, Verdict::Delivered { .. }) {
+            self.meter.on_request(n_bytes);
+        }
+        self.complaints.tell(verdict, &answer, batch.n_samples);
         if verdict == Verdict::FallBack {
             self.negotiation.fall_back();
         }
         verdict
-    }
-}
-
-/// Logs what is not as it should be, with the receiver's own words.
-fn tell(verdict: Verdict, answer: &Answer, n_samples: u64) {
-    let Answer { status, words, .. } = answer;
-    match verdict {
-        Verdict::Delivered { unwritten: 0 } => {}
-        Verdict::Delivered { unwritten } => {
-            tracing::warn!("the receiver answered {status} and left out {unwritten} samples");
-        }
-        Verdict::Retry(_) => {
-            tracing::debug!("the receiver answered {status}, the batch is sent again: {words}");
-        }
-        Verdict::FallBack => {
-            tracing::info!("the receiver answered {status} to remote write 2.0: 1.0 from now on");
-        }
-        Verdict::Drop { reason, written } => {
-            let (n_dropped, reason) = (n_samples - written, reason.as_str());
-            tracing::warn!(
-                "{n_dropped} samples dropped ({reason}): the receiver answered {status}: {words}"
-            );
-        }
     }
 }

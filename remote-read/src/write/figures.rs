@@ -67,6 +67,8 @@ pub struct Figures {
     pub sent: u64,
     /// Samples sent again, once for each time.
     pub retried: u64,
+    /// Bytes of the requests that arrived, packed as they were.
+    pub sent_bytes: u64,
     /// Samples that wait or are on their way.
     pub pending: u64,
     /// Samples that will not arrive, in the order of [`DropReason::ALL`].
@@ -89,6 +91,7 @@ impl Figures {
 pub struct Meter {
     sent: AtomicU64,
     retried: AtomicU64,
+    sent_bytes: AtomicU64,
     pending: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
     /// Milliseconds; the lowest number before the first.
@@ -101,6 +104,7 @@ impl Default for Meter {
         Self {
             sent: AtomicU64::new(0),
             retried: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
             pending: AtomicU64::new(0),
             dropped: DropReason::ALL.map(|_| AtomicU64::new(0)),
             highest_taken: AtomicI64::new(i64::MIN),
@@ -122,6 +126,7 @@ impl Meter {
         Figures {
             sent: count(&self.sent),
             retried: count(&self.retried),
+            sent_bytes: count(&self.sent_bytes),
             pending: count(&self.pending),
             dropped: std::array::from_fn(|idx| count(&self.dropped[idx])),
             highest_taken: time(&self.highest_taken),
@@ -132,6 +137,11 @@ impl Meter {
     /// Samples that no queue took, and so were never pending.
     pub fn refuse(&self, reason: DropReason, n_samples: u64) {
         self.dropped[reason as usize].fetch_add(n_samples, Ordering::Relaxed);
+    }
+
+    /// A request that arrived.
+    pub fn on_request(&self, n_bytes: usize) {
+        self.sent_bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
     }
 
     pub(super) fn on_taken(&self, n_samples: u64, newest: Timestamp) {

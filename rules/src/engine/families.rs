@@ -41,23 +41,15 @@ pub struct Predicted {
 impl<S: Source> Engine<S> {
     /// What is served as gauges, by name.
     pub fn families(&self, now: Timestamp) -> Vec<Family> {
-        let mut families = BTreeMap::<String, Family>::new();
-        for state in self.states() {
-            let Some(output) = state.fresh(now) else {
-                continue;
-            };
-            for (name, meaning) in state.kind.gauges() {
-                let family = families.entry(name.clone()).or_insert(Family {
-                    name,
-                    meaning,
-                    parts: Vec::new(),
-                    order: None,
-                });
-                family.parts.push(Part::new(state, &output, meaning));
-            }
-        }
-        let families = families.into_values().map(Family::ordered);
-        families.collect()
+        families(self.states(), now)
+    }
+
+    /// What the rules of one group are served as.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub fn group_families(&self, group_idx: usize, now: Timestamp) -> Vec<Family> {
+        families(self.states[group_idx].iter(), now)
     }
 
     /// All predicted and recorded series that are fresh, sorted by name and labels, none twice.
@@ -84,6 +76,26 @@ impl<S: Source> Engine<S> {
     }
 }
 
+fn families<'s>(states: impl Iterator<Item = &'s Arc<State>>, now: Timestamp) -> Vec<Family> {
+    let mut families = BTreeMap::<String, Family>::new();
+    for state in states {
+        let Some(output) = state.fresh(now) else {
+            continue;
+        };
+        for (name, meaning) in state.kind.gauges() {
+            let family = families.entry(name.clone()).or_insert(Family {
+                name,
+                meaning,
+                parts: Vec::new(),
+                order: None,
+            });
+            family.parts.push(Part::new(state, &output, meaning));
+        }
+    }
+    let families = families.into_values().map(Family::ordered);
+    families.collect()
+}
+
 impl Family {
     /// The name of the metric.
     pub fn name(&self) -> &str {
@@ -99,6 +111,14 @@ impl Family {
     pub fn n_rows(&self) -> usize {
         let own = || self.parts.iter().map(|part| part.output.rows.len()).sum();
         self.order.as_ref().map_or_else(own, Vec::len)
+    }
+
+    /// The evaluation that a row is from.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn at(&self, row_idx: usize) -> Timestamp {
+        self.row(row_idx).0.output.at
     }
 
     /// Hands over the samples of a row: the labels that they share, which may or may not hold the name; those that
@@ -150,7 +170,7 @@ impl Family {
             return picked;
         }
         for row_idx in 0..self.n_rows() {
-            let at = self.row(row_idx).0.output.at;
+            let at = self.at(row_idx);
             self.each(row_idx, |labels, added, value| {
                 let seen = |name: &str| value_of(name, labels, added);
                 let is_picked = |m: &Matcher| m.name() == "__name__" || m.takes(seen(m.name()));

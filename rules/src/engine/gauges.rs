@@ -16,6 +16,9 @@ pub(super) const BAND: &str = "band";
 /// The label by which Prometheus knows which queries to send to remote read.
 pub(super) const SOURCE: &str = "source";
 
+/// The value of the label [`SOURCE`].
+pub(super) const FORESHADOW: &str = "foreshadow";
+
 /// When a curve was issued, of one that is not the latest.
 pub(super) const ORIGIN: &str = "origin";
 

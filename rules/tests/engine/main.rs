@@ -8,6 +8,7 @@ mod fleet;
 mod for_each;
 mod forecasts;
 mod growth;
+mod issued;
 mod quality;
 mod recordings;
 mod reload;

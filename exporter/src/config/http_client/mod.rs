@@ -16,7 +16,7 @@ use url::Url;
 use yaml::{Document, Node, Problems};
 
 /// How requests to one server are made. Files of secrets are read when a client is built.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpConfig {
     credentials: Credentials,
     tls: TlsConfig,
@@ -29,14 +29,14 @@ pub(crate) struct HttpConfig {
 #[derive(PartialEq, Eq)]
 pub(crate) struct SecretFiles(Vec<Option<Vec<u8>>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Credentials {
     None,
     Basic { username: Secret, password: Secret },
     Authorization { scheme: String, credentials: Secret },
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct TlsConfig {
     ca: Option<Pem>,
     cert: Option<Pem>,
@@ -49,7 +49,7 @@ struct TlsConfig {
 /// PEM text in the configuration or in a file: the same two places as a secret.
 type Pem = Secret;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct ProxyConfig {
     url: Option<Url>,
     no_proxy: Option<String>,
@@ -68,6 +68,14 @@ impl HttpConfig {
         let base = path.parent().unwrap_or(Path::new("."));
         let read = |node: &Node| node.map(|fields| Some(Self::read(fields, base)));
         Document::parse(file, &text)?.check(read)
+    }
+
+    /// The same, but going nowhere else than it was told.
+    pub(crate) fn without_redirects(self) -> Self {
+        Self {
+            follow_redirects: false,
+            ..self
+        }
     }
 
     /// What the files of secrets hold now; differs from before when one was rotated.

@@ -21,6 +21,19 @@ const RESERVED: [&str; 8] = [
 ];
 
 impl HttpConfig {
+    /// Reads the keys of `remote_read` and `remote_write`: those of `http_config`, and `headers: {NAME: VALUE}`.
+    pub(crate) fn read_remote(fields: &Fields, base: &Path) -> Self {
+        let mut config = Self::read(fields, base);
+        let plain = fields.optional("headers", |node| {
+            node.entries(|name, node| {
+                let (name, value) = (header_name(name, node), node.string());
+                Some((name?, vec![Secret::Inline(value?)]))
+            })
+        });
+        config.headers.extend(plain.unwrap_or_default());
+        config
+    }
+
     /// Reads the keys of `http_config` that stand among others in one mapping. `base` is the folder that
     /// relative file names start from.
     pub(crate) fn read(fields: &Fields, base: &Path) -> Self {

@@ -8,7 +8,7 @@ use std::{
 use yaml::{Fields, Node};
 
 /// A secret in the configuration or in a file beside it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Secret {
     Inline(String),
     File(PathBuf),

@@ -84,15 +84,13 @@ impl Kind {
             }
             Self::CleanEnd => clean_end(server, now).await,
             Self::Earlier => {
-                let query = MEDIAN.replace("0.5\"", "0.5\", origin=~\".+\"");
-                let values = range(server, &query, (now, now + 900)).await?;
+                let values = range(server, &earlier(), (now, now + 900)).await?;
                 without_holes(&values, 50)
             }
             Self::Error => {
-                let earlier = MEDIAN.replace("0.5\"", "0.5\", origin=~\".+\"");
-                let measured = "last_over_time(load[2h])";
+                let (earlier, measured) = (earlier(), "last_over_time(load[2h])");
                 let query = format!(
-                    "abs({earlier} - ignoring (source, quantile, origin) group_left () {measured})"
+                    "abs({earlier} - ignoring (source, quantile) group_left () {measured})"
                 );
                 let distance = instant(server, &query, now + 300).await?;
                 within(&distance, 0.0..50.0)
@@ -104,6 +102,12 @@ impl Kind {
             }
         }
     }
+}
+
+/// Curves as they were issued, taken together: there are two when another was issued since the start.
+fn earlier() -> String {
+    let curves = MEDIAN.replace("0.5\"", "0.5\", origin=~\".+\"");
+    format!("max without (origin) ({curves})")
 }
 
 /// Data that Prometheus has itself come in spite of a remote read that breaks off, with a warning and no failure.

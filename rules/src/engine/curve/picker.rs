@@ -6,16 +6,13 @@ use crate::{
     engine::{
         State,
         families::value_of,
-        gauges::{ORIGIN, QUANTILE, SOURCE},
+        gauges::{FORESHADOW, ORIGIN, QUANTILE, SOURCE},
         state::Output,
         vintage::{Vintage, levels_of},
     },
 };
 use series::{Labels, Matcher, Selector, Timestamp};
 use std::sync::Arc;
-
-/// The value of the `source` label.
-const FORESHADOW: &str = "foreshadow";
 
 /// Picks among the curves of one rule.
 pub(super) struct Picker<'s> {

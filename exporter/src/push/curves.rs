@@ -1,0 +1,65 @@
+//! Curves as they are issued, each once, with all its times ahead of now.
+
+use super::{
+    lane::Outbox,
+    mailbox::{Evaluation, Mail, Mailbox},
+};
+use crate::clock;
+use remote_read::client::Writer;
+use rules::Bookmark;
+use series::Timestamp;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How long there may be no room before the rest of the curves is given up; those of the next issue come in hours.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Samples that are drawn at once: some hundred kilobytes.
+const PIECE: usize = 10_000;
+
+/// The first evaluation may be for a time a moment before the start.
+const SLOT: Duration = Duration::from_secs(1);
+
+/// Up to when the curves of each group were pushed.
+pub(super) struct Curves {
+    begun: Timestamp,
+    upto: BTreeMap<String, Timestamp>,
+}
+
+impl Curves {
+    /// What was issued before now was pushed before, or never meant to be.
+    pub(super) fn new() -> Self {
+        Self {
+            begun: clock::now(),
+            upto: BTreeMap::new(),
+        }
+    }
+
+    /// Works until the mailbox is closed and empty.
+    pub(super) async fn run(mut self, mailbox: Arc<Mailbox>, writer: Arc<Writer>) {
+        while let Some(mail) = mailbox.next().await {
+            match mail {
+                Mail::Evaluated(group, evaluation) => self.push(group, evaluation, &writer).await,
+                Mail::Groups(groups) => self.upto.retain(|group, _| groups.contains(group)),
+            }
+        }
+    }
+
+    /// The one evaluation may stand for several, of which the earlier ones were passed over.
+    async fn push(&mut self, group: String, evaluation: Evaluation, writer: &Writer) {
+        let Evaluation {
+            engine,
+            group_idx,
+            at,
+            ..
+        } = evaluation;
+        let since = self.upto.insert(group, at).unwrap_or(self.begun - SLOT);
+        let (mut outbox, mut bookmark) = (Outbox::new(writer, PATIENCE), Bookmark::default());
+        loop {
+            let curves = engine.issued(group_idx, (since, at), &mut bookmark, PIECE);
+            if curves.is_empty() {
+                return;
+            }
+            outbox.send(curves).await;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! History as raw samples by remote read, made into what PromQL would give, a bounded piece of time after the other.
+
+use crate::{
+    budget::Budget,
+    config::{RemoteHistory, Upstream},
+    metrics::{HistoryMetrics, Way},
+    query::{Grid, LOOK_BACK, Plan},
+    rotating::Rotating,
+};
+use prometheus_api::{Answer, QueryError};
+use remote_read::{
+    Limits, Query, ReadRequest, RequestError, ResponseKind,
+    client::{ReadClient, ReadError},
+};
+use series::{Labels, MatchOp, Matcher, PromDuration, Sample, Selector, Series, Step, Timestamp};
+use std::{
+    collections::{HashMap, HashSet},
+    error::Error,
+    time::Duration,
+};
+
+/// How the reader calls itself.
+const USER_AGENT: &str = concat!("Foreshadow/", env!("CARGO_PKG_VERSION"));
+
+/// The first piece of time; those after it follow what came.
+const FIRST_PIECE: Duration = Duration::from_hours(2);
+
+/// Raw samples that a piece should have: some 16 MB while they are held.
+const PIECE_SAMPLES: usize = 1_000_000;
+
+/// The longest piece of time, and more than anybody keeps.
+const LONGEST_PIECE: Duration = Duration::from_hours(24 * 366 * 10);
+
+/// How much longer than the one before a piece may be.
+const GROWTH: u32 = 4;
+
+/// Times that are asked for one by one; a request costs more than a few samples.
+const SOUNDINGS: usize = 100;
+
+/// What an answer in one block may hold once unpacked; what is streamed is never held whole.
+const MAX_BLOCK_BYTES: usize = 32 << 20;
+
+/// Values that one history may come to. Whoever asks keeps its questions to a fifth of that.
+const MAX_VALUES: usize = 10_000_000;
+
+/// A server of remote read.
+pub(super) struct RawHistory {
+    client: Rotating<ReadClient>,
+    address: String,
+    timeout: PromDuration,
+    max_bytes: usize,
+    external_labels: Labels,
+    preferred: ResponseKind,
+}
+
+impl RawHistory {
+    pub(super) fn new(remote: RemoteHistory, max_bytes: usize) -> anyhow::Result<Self> {
+        let RemoteHistory {
+            upstream,
+            external_labels,
+        } = remote;
+        let limits = Limits {
+            max_decoded_bytes: max_bytes.min(MAX_BLOCK_BYTES),
+            max_stream_bytes: max_bytes,
+            ..Limits::default()
+        };
+        let host = upstream.url.host_str().unwrap_or_default();
+        let port = upstream.url.port_or_known_default().unwrap_or_default();
+        Ok(Self {
+            address: format!("{host}:{port}"),
+            timeout: PromDuration::new(upstream.timeout),
+            max_bytes,
+            external_labels,
+            preferred: ResponseKind::StreamedXorChunks,
+            client: Rotating::new(upstream, move |upstream: &Upstream, http| {
+                ReadClient::new(http, upstream.url.clone(), USER_AGENT, limits)
+            })?,
+        })
+    }
+
+    /// What a plan gives at `start`, `start + step` and so on up to `end`, sorted by labels.
+    pub(super) async fn read(
+        &self,
+        plan: &Plan,
+        (start, end, step): (Timestamp, Timestamp, Step),
+        (budget, metrics): (&Budget, &HistoryMetrics),
+    ) -> Result<Answer<Vec<Series>>, QueryError> {
+        let mut values = Values::default();
+        let (mut from, mut length) = (start, FIRST_PIECE);
+        while from <= end {
+            let grid = piece((from, end), step, length);
+            let turn = budget.enter().await;
+            let read = self.piece(plan, grid, &mut values).await;
+            drop(turn);
+            metrics.note(Way::RemoteRead, read.as_ref().ok().copied());
+            match read {
+                Ok(n_samples) => {
+                    budget.spend(n_samples);
+                    length = next_length(length, n_samples);
+                    from = grid.end + step.get();
+                }
+                // What came of it is read again.
+                Err(Refusal::TooLarge) if grid.end > grid.start => {
+                    values.forget_from(from);
+                    length = grid.end.since(grid.start) / 2;
+                }
+                Err(Refusal::TooLarge) => return Err(QueryError::TooLarge(self.max_bytes)),
+                Err(Refusal::Other(error)) => return Err(error),
+            }
+        }
+        Ok(Answer::new(values.into_series(), Vec::new(), Vec::new()))
+    }
+
+    /// Reads one piece, and says how many raw samples it had.
+    async fn piece(&self, plan: &Plan, grid: Grid, values: &mut Values) -> Result<usize, Refusal> {
+        let (from, to) = plan.times(grid);
+        let query = Query::new(from, to, self.selector(plan)).map_err(|e| malformed(&e))?;
+        let request = ReadRequest {
+            queries: vec![query],
+            response: self.preferred,
+        };
+        let failed = |error| self.refusal(error);
+        let mut stream = self
+            .client
+            .client()
+            .stream(&request)
+            .await
+            .map_err(failed)?;
+        let (mut n_samples, mut seen) = (0, HashSet::new());
+        while let Some((_, series)) = stream.next().await.map_err(failed)? {
+            n_samples += series.samples.len();
+            let own = self.own(series.labels);
+            // Nothing is taken that was not asked for.
+            if !plan.selector().matches(&own) {
+                continue;
+            }
+            let labels = plan.labels(own);
+            if !seen.insert(labels.clone()) {
+                let twice = format!("two series of the answer come to {labels}");
+                return Err(Refusal::Other(QueryError::Malformed(twice)));
+            }
+            values.add(labels, plan.values(grid, &series.samples))?;
+        }
+        Ok(n_samples)
+    }
+
+    /// What is asked for there: the plan's own series, with the labels that they were given on their way.
+    fn selector(&self, plan: &Plan) -> Selector {
+        let own = plan.selector().matchers();
+        let is_named = |name: &str| own.iter().any(|matcher| matcher.name() == name);
+        let external = self
+            .external_labels
+            .iter()
+            .filter(|(name, _)| !is_named(name));
+        let external = external.map(|(name, value)| {
+            Matcher::new(MatchOp::Equal, name, value)
+                .expect("equality needs no expression to compile")
+        });
+        Selector::new(own.iter().cloned().chain(external))
+    }
+
+    /// The labels as they are in the Prometheus that wrote the series.
+    fn own(&self, labels: Labels) -> Labels {
+        let external = self.external_labels.iter();
+        external.fold(labels, |labels, (name, value)| {
+            if labels.get(name) == value {
+                labels.without(name)
+            } else {
+                labels
+            }
+        })
+    }
+
+    fn refusal(&self, error: ReadError) -> Refusal {
+        if error.is_too_large() {
+            return Refusal::TooLarge;
+        }
+        Refusal::Other(match error {
+            ReadError::Connection(source) if source.is_timeout() => {
+                QueryError::Timeout(self.timeout)
+            }
+            ReadError::Connection(source) => QueryError::Unreachable {
+                at: self.address.clone(),
+                source: source.without_url(),
+            },
+            ReadError::Status { status, words } if status >= 500 => QueryError::ServerError {
+                status,
+                message: words,
+            },
+            ReadError::Status { status, words } => QueryError::Rejected {
+                status,
+                message: words,
+            },
+            other => QueryError::Malformed(chain(&other)),
+        })
+    }
+}
+
+/// Why a piece was not read.
+enum Refusal {
+    /// Less time at once may do.
+    TooLarge,
+    Other(QueryError),
+}
+
+fn malformed(error: &RequestError) -> Refusal {
+    Refusal::Other(QueryError::Malformed(chain(error)))
+}
+
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// The times of one piece: at least one, and no more than one where there are few, and so far apart that little of
+/// what is between them is looked at.
+fn piece((from, end): (Timestamp, Timestamp), step: Step, length: Duration) -> Grid {
+    let is_sounding = step.get() > 2 * LOOK_BACK && step.count(end.since(from)) <= SOUNDINGS;
+    let n_steps = if is_sounding {
+        0
+    } else {
+        let n_steps = length.as_millis() / step.get().as_millis().max(1);
+        u32::try_from(n_steps).unwrap_or(u32::MAX)
+    };
+    Grid {
+        start: from,
+        end: (from + step.get().saturating_mul(n_steps)).min(end),
+        step: step.get(),
+    }
+}
+
+/// Longer where little came and shorter where much did.
+fn next_length(length: Duration, n_samples: usize) -> Duration {
+    let factor = PIECE_SAMPLES as f64 / n_samples.max(1) as f64;
+    length
+        .mul_f64(factor.clamp(0.1, f64::from(GROWTH)))
+        .clamp(Duration::from_secs(1), LONGEST_PIECE)
+}
+
+/// Values by series, as the pieces bring them.
+#[derive(Default)]
+struct Values {
+    series: HashMap<Labels, Vec<Sample>>,
+    n_values: usize,
+}
+
+impl Values {
+    fn add(&mut self, labels: Labels, values: Vec<Sample>) -> Result<(), Refusal> {
+        self.n_values += values.len();
+        if self.n_values > MAX_VALUES {
+            let n_bytes = MAX_VALUES * size_of::<Sample>();
+            return Err(Refusal::Other(QueryError::TooLarge(n_bytes)));
+        }
+        if !values.is_empty() {
+            self.series.entry(labels).or_default().extend(values);
+        }
+        Ok(())
+    }
+
+    /// Takes back what a piece brought that broke off.
+    fn forget_from(&mut self, from: Timestamp) {
+        self.series.retain(|_, values| {
+            values.truncate(values.partition_point(|sample| sample.at < from));
+            !values.is_empty()
+        });
+        self.n_values = self.series.values().map(Vec::len).sum();
+    }
+
+    fn into_series(self) -> Vec<Series> {
+        let series = self.series.into_iter();
+        let mut series: Vec<_> = series
+            .map(|(labels, samples)| Series { labels, samples })
+            .collect();
+        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        series
+    }
+}
+
+#[cfg(test)]
+mod tests;
