@@ -87,10 +87,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let pause = Duration::from_secs(1) / PER_SECOND;
-    let begun = Instant::now() + pause;
+    let start = Instant::now() + pause;
     let mut tasks = Vec::new();
     for idx in 0..PER_SECOND * seconds {
-        let due = begun + pause * idx;
+        let due = start + pause * idx;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let work = begin(idx);
         tasks.push(handle.spawn(async move {

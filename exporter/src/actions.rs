@@ -70,7 +70,9 @@ async fn list(api: &Api, wanted: &ActionsList) -> anyhow::Result<()> {
 /// One object a line.
 fn lines(actions: &Value) -> String {
     let actions = actions.as_array().into_iter().flatten();
-    actions.map(|action| format!("{action}\n")).collect()
+    actions.fold(String::new(), |lines, action| {
+        lines + &action.to_string() + "\n"
+    })
 }
 
 /// Aligned columns; the last one may be as long as it likes.

@@ -26,12 +26,11 @@ pub(super) struct Api {
 impl Api {
     /// A service at an address, reached as the file says where there is one.
     pub(super) fn new(base: Url, http_config: Option<&Path>) -> anyhow::Result<Self> {
-        let http = match http_config {
-            Some(path) => HttpConfig::load(path)?.client(TIMEOUT)?,
-            None => {
-                let builder = Client::builder().timeout(TIMEOUT);
-                builder.build().context("building the HTTP client")?
-            }
+        let http = if let Some(path) = http_config {
+            HttpConfig::load(path)?.client(TIMEOUT)?
+        } else {
+            let builder = Client::builder().timeout(TIMEOUT);
+            builder.build().context("building the HTTP client")?
         };
         Ok(Self { base, http })
     }

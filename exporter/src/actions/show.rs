@@ -41,10 +41,9 @@ fn facts(action: &Value) -> String {
     facts.push(("reason", text(action, "reason")));
     facts.retain(|(_, value)| !value.is_empty());
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines = facts.iter();
-    lines
-        .map(|(name, value)| format!("{name:<width$}  {value}\n"))
-        .collect()
+    facts.iter().fold(String::new(), |lines, (name, value)| {
+        lines + &format!("{name:<width$}  {value}\n")
+    })
 }
 
 /// Where a plan begins, what it goes by and where it ends.

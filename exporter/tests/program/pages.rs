@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command, sync::atomic::Ordering::SeqCst};
 
-const HOSTILE: &str = r#"<script>alert(1)</script>"#;
+const HOSTILE: &str = "<script>alert(1)</script>";
 
 /// Somebody with a browser.
 struct Person {

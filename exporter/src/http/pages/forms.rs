@@ -19,14 +19,16 @@ use store::ActionId;
 /// What the token of the kill switch is about; no action is called that.
 pub(super) const KILL_SWITCH: &str = "kill-switch";
 
+/// What made the form, and who sent it.
+type Asker = (Extension<Arc<Pages>>, Extension<Caller>);
+
 /// Why something was not done, and with which status to say so.
 struct Refusal(StatusCode, String);
 
 /// A decision about an action, bound to the plan that was shown.
 pub(super) async fn decide(
     State(app): State<Arc<App>>,
-    Extension(pages): Extension<Arc<Pages>>,
-    Extension(caller): Extension<Caller>,
+    (Extension(pages), Extension(caller)): Asker,
     Path((id, decision)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
@@ -42,8 +44,7 @@ pub(super) async fn decide(
 /// The kill switch, thrown or released.
 pub(super) async fn turn_kill_switch(
     State(app): State<Arc<App>>,
-    Extension(pages): Extension<Arc<Pages>>,
-    Extension(caller): Extension<Caller>,
+    (Extension(pages), Extension(caller)): Asker,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
