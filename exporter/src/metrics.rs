@@ -1,5 +1,6 @@
 //! The program's own metrics, `foreshadow_*`.
 
+mod doors;
 mod groups;
 mod history;
 mod register;
@@ -8,6 +9,7 @@ mod rules;
 mod state;
 
 pub(crate) use self::{
+    doors::{DoorMetrics, ReadOutcome},
     groups::GroupMetrics,
     history::{HistoryMetrics, Way},
     register::Register,
@@ -17,7 +19,7 @@ pub(crate) use self::{
 
 use crate::{learned::LearnedMetrics, push::LaneFigures};
 use ::rules::Group;
-use prometheus::{Gauge, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec};
 use remediation::{Learned, Plan, config::Workload};
 use remote_write::RemoteWriteMetrics;
 use series::Timestamp;
@@ -61,16 +63,6 @@ struct Configured {
     groups: BTreeSet<String>,
 }
 
-/// What comes in from Prometheus and Alertmanager.
-pub(crate) struct DoorMetrics {
-    pub(crate) requests: IntCounterVec,
-    pub(crate) duration: HistogramVec,
-    pub(crate) in_flight: IntGaugeVec,
-    pub(crate) reads: IntCounterVec,
-    pub(crate) read_samples: IntCounterVec,
-    pub(crate) alerts: IntCounterVec,
-}
-
 /// What was done to workloads.
 pub(crate) struct ActionMetrics {
     pub(crate) open: IntGaugeVec,
@@ -78,9 +70,6 @@ pub(crate) struct ActionMetrics {
     pub(crate) target_replicas: IntGaugeVec,
     pub(crate) info: IntGaugeVec,
 }
-
-/// Upper bounds in seconds of one request.
-const REQUEST_BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 impl Metrics {
     /// Registers all metrics, those of the process included.
@@ -207,43 +196,6 @@ impl ActionMetrics {
                     .set(target);
             }
         }
-    }
-}
-
-impl DoorMetrics {
-    fn new(register: &Register) -> anyhow::Result<Self> {
-        Ok(Self {
-            requests: register.counters(
-                "http_requests_total",
-                "HTTP requests answered, by route and status code.",
-                &["handler", "code"],
-            )?,
-            duration: register.histograms(
-                "http_request_duration_seconds",
-                "Time to answer an HTTP request.",
-                (&["handler"], &REQUEST_BUCKETS),
-            )?,
-            in_flight: register.int_gauges(
-                "http_requests_in_flight",
-                "HTTP requests that are being answered, by route.",
-                &["handler"],
-            )?,
-            reads: register.counters(
-                "remote_read_requests_total",
-                "Remote reads, by what became of them.",
-                &["outcome"],
-            )?,
-            read_samples: register.counters(
-                "remote_read_samples_total",
-                "Samples answered to remote read, by the type of the response.",
-                &["type"],
-            )?,
-            alerts: register.counters(
-                "alerts_received_total",
-                "Alerts that Alertmanager delivered, by what became of them.",
-                &["outcome"],
-            )?,
-        })
     }
 }
 

@@ -63,8 +63,8 @@ async fn malformed_and_oversized_requests_get_4xx_with_a_sentence() {
         413,
         "bytes",
     );
-    let reads = f.metric("foreshadow_remote_read_requests_total").await;
-    assert!(reads.is_some_and(|n| n > 0.0), "{reads:?}");
+    let refused_read = r#"foreshadow_remote_read_requests_total{outcome="refused"} 1"#;
+    told(&f, &[refused_read]).await;
     let gzip = f
         .request(Method::POST, read)
         .header("content-encoding", "gzip")
@@ -204,5 +204,20 @@ async fn curve_is_in_the_future(f: &Foreshadow) {
                 .all(|s| s.at > Timestamp::from_millis(now.as_millis() - 5_000))
         );
         assert!(series::is_stale_marker(curve.samples.last().unwrap().value));
+    }
+    // Streamed, and so measured to the last byte.
+    let lines = [
+        r#"foreshadow_remote_read_requests_total{outcome="answered"} 2"#,
+        r#"foreshadow_http_request_duration_seconds_count{handler="/api/v1/read"} 2"#,
+        r#"foreshadow_http_requests_in_flight{handler="/api/v1/read"} 0"#,
+    ];
+    told(f, &lines).await;
+}
+
+/// Whether these lines are among the program's own metrics.
+async fn told(f: &Foreshadow, lines: &[&str]) {
+    let (_, metrics) = f.get("/metrics").await;
+    for line in lines {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
 }
