@@ -142,13 +142,7 @@ async fn running(server: &Server) -> Option<Hand> {
     )
     .await;
     let started = tokio::time::Instant::now();
-    while pods(server)
-        .await
-        .iter()
-        .filter(|pod| pod["status"]["phase"] == "Running")
-        .count()
-        < 2
-    {
+    while !are_up(&pods(server).await) {
         if started.elapsed() > std::time::Duration::from_secs(30) {
             eprintln!("kubernetes: no node runs pods here, so none was resized");
             return None;
@@ -163,6 +157,15 @@ async fn running(server: &Server) -> Option<Hand> {
         }
         _ => Some(hand),
     }
+}
+
+/// Whether there are two pods of the template as it is now, and no others, and both run.
+fn are_up(pods: &[Value]) -> bool {
+    let is_up = |pod: &Value| {
+        let container = &pod["spec"]["containers"][0];
+        pod["status"]["phase"] == "Running" && container["resources"]["requests"]["cpu"] == "100m"
+    };
+    pods.len() == 2 && pods.iter().all(is_up)
 }
 
 async fn pods(server: &Server) -> Vec<Value> {
