@@ -1,7 +1,7 @@
 //! Numbers that are turned into resources, environment and configuration.
 
 use crate::server::{Hand, Server, words};
-use kubernetes_stand_in::Node;
+use kubernetes_stand_in::{Fault, Node};
 use remediation::{
     Shape,
     actuator::{ActuatorError, Verdict},
@@ -266,6 +266,13 @@ async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
         Shape::of(3),
         "it may have come that far"
     );
+    // A way back that breaks off half-way may still have pods that came that far.
+    server
+        .faulty()
+        .order("PATCH /resize", Fault::Refuse(503, None));
+    assert!(hand.set(1).await.is_err());
+    assert_eq!(notes(&server).await, json!(["1", "3"]));
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(3));
     server.faulty().set_node(Node::Prompt);
     hand.set(1).await.unwrap();
     assert_eq!(requests(&server).await, ["100m", "100m"]);
