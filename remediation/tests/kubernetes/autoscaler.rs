@@ -1,11 +1,15 @@
 //! Where a horizontal pod autoscaler governs, its floor is moved and nothing else.
 
-use crate::server::{Server, words};
+use crate::{
+    server::{Server, words},
+    world::World,
+};
 use remediation::{
     Shape,
     actuator::{ActuatorError, Verdict},
 };
 use serde_json::{Value, json};
+use store::State;
 
 /// The newest API of autoscalers that the server has; the fields that matter are the same in both.
 async fn api(server: &Server) -> &'static str {
@@ -67,6 +71,23 @@ async fn the_floor_is_raised_and_comes_back_and_the_scale_is_the_autoscalers() {
     assert!(grown.is_set_as(before.set_to(6)), "{grown}");
     hand.set(before.set_point()).await.unwrap();
     assert_eq!(bounds(&server).await, (json!(2), json!(9)));
+}
+
+#[tokio::test]
+async fn an_action_raises_the_floor_and_its_way_back_restores_it() {
+    let world = World::new(Server::stand_in().await).await;
+    autoscaler(&world.server, "checkout", 2, 9).await;
+    world.alert("").await;
+    let action = world.until(State::Verifying, 0..20).await;
+    assert_eq!(
+        bounds(&world.server).await,
+        (json!(7), json!(9)),
+        "{}",
+        action.reason
+    );
+    world.worsen();
+    world.until(State::RolledBack, 8..60).await;
+    assert_eq!(bounds(&world.server).await, (json!(2), json!(9)));
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use crate::{
     server::{Hand, Server, words},
     setting::{apply, tuned},
+    world::World,
 };
 use remediation::{Canary, Shape, Strategy, actuator::Verdict};
 use serde_json::{Value, json};
+use store::State;
 
 const TRIED: &str = r#"kind: Deployment, name: checkout, set: {initial: 4, container: app, canary: checkout-try,
       resources: {requests: {cpu: "{{ replicas * 250 }}m"}}, env: {WORKERS: "{{ replicas }}"}}"#;
@@ -143,4 +145,39 @@ async fn a_deployment_of_that_name_that_is_no_copy_is_left_alone() {
         "{}",
         words(&refusal)
     );
+}
+
+/// An action that tries size 7 out on half of the instances.
+async fn trying() -> World {
+    let rollout = "{canary: {steps: [50%], wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+    let world = World::of(Server::stand_in().await, rollout, TRIED).await;
+    apply(&world.server, "foreshadow", tuned()).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..20).await;
+    let made = copy(&world.server).await.unwrap();
+    assert_eq!(made["spec"]["replicas"], 2);
+    world
+}
+
+async fn workers(server: &Server) -> Value {
+    let deployment = server.get(&server.deployment()).await;
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].clone()
+}
+
+#[tokio::test]
+async fn an_action_takes_over_what_was_good_on_the_copy() {
+    let world = trying().await;
+    assert_eq!(workers(&world.server).await, "4");
+    world.until(State::Succeeded, 8..90).await;
+    assert_eq!(workers(&world.server).await, "7");
+    assert!(copy(&world.server).await.is_none());
+}
+
+#[tokio::test]
+async fn an_action_that_does_harm_on_the_copy_never_reaches_the_rest() {
+    let world = trying().await;
+    world.worsen();
+    world.until(State::RolledBack, 8..90).await;
+    assert_eq!(workers(&world.server).await, "4");
+    assert!(copy(&world.server).await.is_none());
 }

@@ -1,7 +1,7 @@
 //! Numbers that are turned into resources, environment and configuration.
 
 use crate::server::{Hand, Server, words};
-use kubernetes_stand_in::Node;
+use kubernetes_stand_in::{Fault, Node};
 use remediation::{
     Shape,
     actuator::{ActuatorError, Verdict},
@@ -142,13 +142,7 @@ async fn running(server: &Server) -> Option<Hand> {
     )
     .await;
     let started = tokio::time::Instant::now();
-    while pods(server)
-        .await
-        .iter()
-        .filter(|pod| pod["status"]["phase"] == "Running")
-        .count()
-        < 2
-    {
+    while !are_up(&pods(server).await) {
         if started.elapsed() > std::time::Duration::from_secs(30) {
             eprintln!("kubernetes: no node runs pods here, so none was resized");
             return None;
@@ -163,6 +157,15 @@ async fn running(server: &Server) -> Option<Hand> {
         }
         _ => Some(hand),
     }
+}
+
+/// Whether there are two pods of the template as it is now, and no others, and both run.
+fn are_up(pods: &[Value]) -> bool {
+    let is_up = |pod: &Value| {
+        let container = &pod["spec"]["containers"][0];
+        pod["status"]["phase"] == "Running" && container["resources"]["requests"]["cpu"] == "100m"
+    };
+    pods.len() == 2 && pods.iter().all(is_up)
 }
 
 async fn pods(server: &Server) -> Vec<Value> {
@@ -263,6 +266,13 @@ async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
         Shape::of(3),
         "it may have come that far"
     );
+    // A way back that breaks off half-way may still have pods that came that far.
+    server
+        .faulty()
+        .order("PATCH /resize", Fault::Refuse(503, None));
+    assert!(hand.set(1).await.is_err());
+    assert_eq!(notes(&server).await, json!(["1", "3"]));
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(3));
     server.faulty().set_node(Node::Prompt);
     hand.set(1).await.unwrap();
     assert_eq!(requests(&server).await, ["100m", "100m"]);

@@ -57,6 +57,12 @@ pub(crate) struct World {
 impl World {
     /// Four replicas, and the program ready.
     pub(crate) async fn new(server: Server) -> Self {
+        let rollout = "{direct: {wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+        Self::of(server, rollout, "kind: Deployment, name: checkout").await
+    }
+
+    /// The same with another rollout and target.
+    pub(crate) async fn of(server: Server, rollout: &str, target: &str) -> Self {
         server.deploy(4).await;
         let text = format!(
             "actuators:
@@ -68,8 +74,8 @@ workloads:
   mode: auto
   grace: 5s
   sizing: {{per_replica: 120, min: 3, max: 40}}
-  rollout: {{direct: {{wait: 5s, count: 1, verify: ['p99 < 0.5']}}}}
-  actuator: {{use: cluster, target: {{kind: Deployment, namespace: {}, name: checkout}}}}
+  rollout: {rollout}
+  actuator: {{use: cluster, target: {{namespace: {}, {target}}}}}
 ",
             server.kubeconfig.display(),
             server.namespace,
