@@ -3,7 +3,8 @@
 
 .PHONY: demo test test-kubernetes accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
 
-demo: setup
+demo:
+	scripts/setup demo
 	cargo build --locked -p exporter -p demo
 	target/debug/foreshadow-demo $(DEMO_ARGS)
 
@@ -30,7 +31,8 @@ bench:
 	cargo run --locked -q -p xtask -- bench
 
 # Remote read side by side with Prometheus' own: samples a CPU-second, memory, latency; BENCH_ARGS="--models 10000"
-bench-remote-read: setup
+bench-remote-read:
+	scripts/setup demo
 	cargo build --release --locked -p exporter -p bench
 	target/release/bench-remote-read $(BENCH_ARGS)
 
@@ -48,7 +50,8 @@ bench-webhook:
 	cargo bench --locked -p exporter --bench webhook
 
 # What one rule over very many series costs, against a real Prometheus: make bench-rules BENCH_ARGS="--series 10000"
-bench-rules: setup
+bench-rules:
+	scripts/setup demo
 	cargo build --release --locked -p exporter -p bench-rules
 	target/release/bench-rules $(BENCH_ARGS)
 
