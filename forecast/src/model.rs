@@ -52,8 +52,8 @@ pub trait Fitted: Send + Sync {
     /// times beyond the calibrated horizon with the distribution's widest spread.
     fn predict(&self, at: Timestamp) -> Distribution;
 
-    /// The values foreseen at some levels, time after time: those of [`Fitted::predict`], bit by bit, in less time where
-    /// the times ascend.
+    /// The values foreseen at some levels, time after time: those of [`Fitted::predict`] up to rounding, in less time
+    /// where the times ascend. Those of one time never cross where the levels ascend.
     fn curve(&self, times: &[Timestamp], levels: &[Quantile]) -> Vec<f64> {
         let mut values = Vec::with_capacity(times.len() * levels.len());
         for at in times {

@@ -8,7 +8,8 @@ use crate::{
 };
 use series::{Quantile, Timestamp};
 
-/// The values at some levels, time after time: bit by bit those of the distribution at each time.
+/// The values at some levels, time after time: those of the distribution at each time, but for levels that cross by a
+/// rounding and are not looked at, which the distribution puts in order.
 pub(super) fn draw(model: &Online, times: &[Timestamp], levels: &[Quantile]) -> Vec<f64> {
     let (needed, places) = places(levels);
     let mut steps = Steps::new(model, needed);
@@ -18,7 +19,7 @@ pub(super) fn draw(model: &Online, times: &[Timestamp], levels: &[Quantile]) -> 
         if row.is_sound {
             values.extend(places.iter().map(|place| place.value(&row.values)));
         } else {
-            // Only a state that no history leads to has quantiles that cross; the distribution puts them in order.
+            // Crossed, by a rounding or in a state that no history leads to.
             let foreseen = model.predict(*at);
             values.extend(levels.iter().map(|level| foreseen.quantile(*level)));
         }
