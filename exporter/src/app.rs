@@ -235,10 +235,15 @@ impl App {
         &self.stopping
     }
 
-    /// Waits until no evaluation is under way, and what they gave is delivered or given up.
-    pub(crate) async fn stopped(&self) {
+    /// Waits until no evaluation is under way.
+    pub(crate) async fn evaluated(&self) {
         self.evaluations.close();
         self.evaluations.wait().await;
+    }
+
+    /// Waits until no evaluation is under way, and what they gave is delivered or given up.
+    pub(crate) async fn stopped(&self) {
+        self.evaluated().await;
         self.push.shut_down().await;
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn keep(app: Arc<App>) {
         tokio::time::sleep(LAST_SAVE).await;
         alarm.cancel();
     });
-    app.stopped().await;
+    app.evaluated().await;
     tell(&app.metrics.state, save(&app, out_of_time).await);
     alarm.abort();
 }

@@ -80,7 +80,7 @@ pub async fn warn(client: &Client, warning: &Warning) -> Result<(), String> {
     let alert = NewAlert {
         labels: labels.map(|(name, value)| (text(name), text(value))).into(),
         annotations: [(text("summary"), warning.summary.clone())].into(),
-        starts_at: None,
+        starts_at: Some(time(warning.starts_at)?),
         ends_at: Some(time(warning.ends_at)?),
         generator_url: None,
     };

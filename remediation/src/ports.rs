@@ -9,6 +9,7 @@ use alertmanager_client::Matcher;
 use futures::future::BoxFuture;
 use series::{Horizon, Labels, Quantile, Timestamp};
 use std::{sync::Arc, time::Duration};
+use store::{Action, State};
 
 /// All that remediation is lent.
 #[derive(Clone)]
@@ -136,8 +137,28 @@ pub struct Warning {
     pub state: &'static str,
     /// What is going to be done, as a sentence.
     pub summary: String,
-    /// Until when something can be said about it.
+    /// Since when it is in the state.
+    pub starts_at: Timestamp,
+    /// Until when something can be said about it; in the past once it has left the state.
     pub ends_at: Timestamp,
+}
+
+impl Warning {
+    /// About an action in a state in which people may say something.
+    pub(crate) fn of(action: &Action, ends_at: Timestamp) -> Option<Self> {
+        let is_for_people = matches!(
+            action.state,
+            State::AwaitingApproval | State::Grace | State::Paused
+        );
+        is_for_people.then(|| Self {
+            action: action.id.to_string(),
+            workload: action.workload.clone(),
+            state: action.state.as_str(),
+            summary: action.reason.clone(),
+            starts_at: action.updated_at,
+            ends_at,
+        })
+    }
 }
 
 /// Alertmanager, as actions need it. Each call has a time limit of its own.

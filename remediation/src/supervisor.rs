@@ -19,6 +19,9 @@ enum Turn {
     Idle,
 }
 
+/// How long telling people of a transition may take; it is written down by then.
+const TELLING: Duration = Duration::from_secs(5);
+
 /// For actions whose workload is gone: they enter no state that lasts.
 const NO_PACE: Pace = Pace {
     grace: Duration::ZERO,
@@ -233,29 +236,22 @@ impl Remediation {
             return Ok(Turn::Idle);
         };
         let next = self.write_down(action, step, Some(event), now).await?;
-        self.warn_of(&next).await;
         Ok(Turn::Moved(Box::new(next)))
     }
 
-    /// Tells people of what waits for them, as long as they can say something. Nobody to tell is no reason to
-    /// stop: the journal has it, too.
-    async fn warn_of(&self, action: &Action) {
-        let is_for_people = matches!(
-            action.state,
-            State::AwaitingApproval | State::Grace | State::Paused
-        );
-        let Some(ends_at) = action.deadline.filter(|_| is_for_people) else {
+    /// Tells people of what waits for them, as long as they can say something, and that it waits no more. Nobody to
+    /// tell is no reason to stop: the journal has it, too.
+    async fn warn_of(&self, before: &Action, next: &Action) {
+        if before.state == next.state && before.deadline == next.deadline {
             return;
-        };
-        let warning = Warning {
-            action: action.id.to_string(),
-            workload: action.workload.clone(),
-            state: action.state.as_str(),
-            summary: action.reason.clone(),
-            ends_at,
-        };
-        if let Err(error) = self.alerting.warn(&warning).await {
-            tracing::warn!(action = %action.id, error, "nobody could be told of an action");
+        }
+        let over = Warning::of(before, next.updated_at).filter(|_| before.state != next.state);
+        let begun = next.deadline.and_then(|ends_at| Warning::of(next, ends_at));
+        for warning in over.iter().chain(&begun) {
+            let told = tokio::time::timeout(TELLING, self.alerting.warn(warning)).await;
+            if let Err(error) = told.unwrap_or_else(|e| Err(e.to_string())) {
+                tracing::warn!(action = %next.id, error, "nobody could be told of an action");
+            }
         }
     }
 
@@ -296,6 +292,7 @@ impl Remediation {
             reason = next.reason,
             "action moved"
         );
+        self.warn_of(action, &next).await;
         Ok(next)
     }
 }

@@ -95,7 +95,7 @@ async fn a_silence_is_made_once_and_told_of() {
 }
 
 #[tokio::test]
-async fn a_warning_is_an_alert_that_ends_by_itself() {
+async fn a_warning_is_an_alert_that_ends_by_itself_or_when_it_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, client) = start(folder.path()).await;
     let warning = Warning {
@@ -103,6 +103,7 @@ async fn a_warning_is_an_alert_that_ends_by_itself() {
         workload: "checkout".to_owned(),
         state: "grace",
         summary: "scale 4 → 7".to_owned(),
+        starts_at: now(),
         ends_at: now() + Duration::from_secs(90),
     };
     for _ in 0..2 {
@@ -113,6 +114,18 @@ async fn a_warning_is_an_alert_that_ends_by_itself() {
     assert_eq!(alerts[0].labels["alertname"], "ForeshadowActionPending");
     assert_eq!(alerts[0].labels["workload"], "checkout");
     assert_eq!(alerts[0].annotations["summary"], "scale 4 → 7");
+    assert_eq!(
+        alerts[0].starts_at.as_millisecond(),
+        warning.starts_at.as_millis()
+    );
+
+    let over = Warning {
+        ends_at: now(),
+        ..warning
+    };
+    alerting::warn(&client, &over).await.unwrap();
+    let left = client.alerts(&AlertFilter::default()).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -227,6 +227,10 @@ struct Context<'e, S> {
 }
 
 impl<S> Context<'_, S> {
+    fn n_read(&self) -> usize {
+        self.n_read.load(Relaxed)
+    }
+
     /// Notes samples that came from Prometheus.
     fn count(&self, n_samples: usize) {
         self.n_read.fetch_add(n_samples, Relaxed);

@@ -46,7 +46,8 @@ pub(crate) fn shard(expr: &str, label: &str, value: &str) -> Result<String, Shar
 
 /// How many series the expression gives for each value of a label.
 pub(crate) fn census(expr: &str, label: &str) -> String {
-    format!("count by ({label}) ({expr})")
+    // The expression may end in a comment.
+    format!("count by ({label}) ({expr}\n)")
 }
 
 /// Adds a matcher to every selector.
@@ -125,7 +126,9 @@ mod tests {
 
     #[test]
     fn the_census_counts_what_the_expression_gives() {
-        assert_eq!(census("a or b", "zone"), "count by (zone) (a or b)");
+        assert_eq!(census("a or b", "zone"), "count by (zone) (a or b\n)");
+        let commented = census("a # of all", "zone");
+        assert!(parse(&commented).is_ok(), "{commented}");
     }
 
     proptest! {

@@ -76,7 +76,7 @@ pub enum StoreError {
     #[error(transparent)]
     Shared(Arc<StoreError>),
     /// Another action on the same workload is open; nothing was changed.
-    #[error("workload {workload} already has an open action")]
+    #[error("workload {workload} already has an open action; reject that one, or wait for its end")]
     Busy {
         /// The workload.
         workload: String,

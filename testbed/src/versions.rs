@@ -34,6 +34,13 @@ pub async fn prometheus_versions() -> anyhow::Result<(Vec<Version>, Vec<String>)
 }
 
 impl Version {
+    /// Whether it is of this version or a later one.
+    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let mut parts = self.number.split('.').map(|part| part.parse().unwrap_or(0));
+        let own = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        own >= (major, minor)
+    }
+
     async fn of(program: PathBuf) -> anyhow::Result<Self> {
         let output = Command::new(&program).arg("--version").output().await;
         let output = output.with_context(|| format!("cannot start {}", program.display()))?;
@@ -77,6 +84,16 @@ mod tests {
             "prometheus, version 2.53.3+ds1 (branch: debian/sid, revision: 2)\n  build user: x\n";
         assert_eq!(number(said), Some("2.53.3".to_owned()));
         assert_eq!(number("usage: prometheus"), None);
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let version = |number: &str| Version {
+            number: number.to_owned(),
+            program: PathBuf::new(),
+        };
+        assert!(version("2.55.1").is_at_least(2, 55) && version("3.5.3").is_at_least(2, 55));
+        assert!(!version("2.6.0").is_at_least(2, 55));
     }
 
     #[tokio::test]

@@ -6,7 +6,13 @@ use remote_read::{
     write::{Protocol, QueueLimits},
 };
 use series::PromDuration;
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
+    path::Path,
+    sync::LazyLock,
+    time::Duration,
+};
 use yaml::{Fields, Node};
 
 /// As Prometheus has it.
@@ -17,6 +23,10 @@ const MAX_QUEUED: u64 = 50_000_000;
 
 /// Requests at once; Prometheus goes up to 50 by default.
 const MAX_SHARDS: u64 = 200;
+
+/// Another one in each program, so that those that lost the same receiver do not come back in step; the same for equal
+/// entries of one program.
+static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(()));
 
 /// Keys of Prometheus that there is nothing behind here, each with the reason.
 const REFUSED: [(&str, &str); 7] = [
@@ -97,8 +107,7 @@ fn read_entry(f: &Fields<'_, '_>, base: &Path) -> Option<RemoteWrite> {
         name: name.or_else(authority)?,
         options: WriterOptions {
             protocol: protocol.unwrap_or(Protocol::V1),
-            // Programs that lost the same receiver must not come back in step.
-            seed: u64::from(std::process::id()),
+            seed: *SEED,
             ..queue.unwrap_or_default()
         },
         curves: curves.unwrap_or(false),

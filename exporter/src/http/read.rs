@@ -11,7 +11,7 @@ use futures::{TryStreamExt as _, stream};
 use remote_read::{BodyError, PlanError, Query, ReadRequest, ResponseKind};
 use rules::{CurveError, CurvePlan};
 use series::{Labels, Series};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     task::{JoinError, spawn_blocking},
@@ -188,10 +188,37 @@ fn pieces(kind: ResponseKind, answers: Vec<Answer>) -> Result<Pieces, BodyError>
 /// Why an answer breaks off after its beginning.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
+    #[error("the answer was not read within {TIME_LIMIT:?}")]
+    NotRead,
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("making a piece of the answer panicked")]
     Panicked(#[from] JoinError),
+}
+
+/// The pieces that are left to be made; none once they are given up.
+#[derive(Clone)]
+struct Rest(Arc<Mutex<Option<Pieces>>>);
+
+impl Rest {
+    fn new(pieces: Pieces) -> Self {
+        Self(Arc::new(Mutex::new(Some(pieces))))
+    }
+
+    /// Makes the next few; nothing at the end.
+    fn go(&self) -> Result<Vec<Result<Bytes, PlanError>>, Broken> {
+        let mut pieces = self.lock();
+        let pieces = pieces.as_mut().ok_or(Broken::NotRead)?;
+        Ok(pieces.take(GO).collect())
+    }
+
+    fn give_up(&self) {
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Pieces>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Pieces that are made in one go on a thread of their own.
@@ -199,23 +226,23 @@ const GO: usize = 4;
 
 /// Makes pieces when those before are sent, so that an answer is never whole in memory.
 fn respond(kind: ResponseKind, pieces: Pieces, permit: OwnedSemaphorePermit) -> Response {
+    let rest = Rest::new(pieces);
     let (sent, until_sent) = oneshot::channel::<()>();
+    let held = rest.clone();
     tokio::spawn(async move {
-        // Whoever stops reading does not keep the others waiting for ever.
-        let _ = timeout(TIME_LIMIT, until_sent).await;
+        // Whoever stops reading keeps neither the others waiting nor the curves in memory.
+        if timeout(TIME_LIMIT, until_sent).await.is_err() {
+            held.give_up();
+        }
         drop(permit);
     });
-    let next = async |(pieces, sent): (Pieces, _)| {
-        let made = spawn_blocking(|| {
-            let mut pieces = pieces;
-            let go: Vec<_> = pieces.by_ref().take(GO).collect();
-            (go, pieces)
-        });
-        let (go, pieces) = made.await?;
+    let next = async |(rest, sent): (Rest, _)| {
+        let making = rest.clone();
+        let go = spawn_blocking(move || making.go()).await??;
         let go = (!go.is_empty()).then(|| stream::iter(go).map_err(Broken::from));
-        Ok::<_, Broken>(go.map(|go| (go, (pieces, sent))))
+        Ok::<_, Broken>(go.map(|go| (go, (rest, sent))))
     };
-    let body = Body::from_stream(stream::try_unfold((pieces, sent), next).try_flatten());
+    let body = Body::from_stream(stream::try_unfold((rest, sent), next).try_flatten());
     let header = HeaderValue::from_static;
     match kind {
         ResponseKind::Samples => {
@@ -237,6 +264,21 @@ fn respond(kind: ResponseKind, pieces: Pieces, permit: OwnedSemaphorePermit) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_given_up_and_breaks_off() {
+        let held = Arc::new(());
+        let token = Arc::clone(&held);
+        let pieces = std::iter::repeat_with(move || {
+            let _ = &token;
+            Ok(Bytes::from_static(b"x"))
+        });
+        let rest = Rest::new(Box::new(pieces));
+        assert_eq!(rest.go().map(|go| go.len()).ok(), Some(GO));
+        rest.clone().give_up();
+        assert_eq!(Arc::strong_count(&held), 1, "nothing is held");
+        assert!(matches!(rest.go(), Err(Broken::NotRead)));
+    }
 
     #[test]
     fn queries_are_answered_until_together_they_ask_for_too_much() {

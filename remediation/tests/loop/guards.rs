@@ -102,10 +102,14 @@ async fn people_are_warned_before_the_effect_even_if_nobody_hears_it() {
     world.ticks(1..=125).await;
     world.assert_state(State::Succeeded, "").await;
     let warnings = world.herald.warnings.lock().unwrap();
-    assert_eq!(warnings.len(), 1);
+    let said = warnings
+        .iter()
+        .map(|warning| (warning.state, warning.starts_at, warning.ends_at));
+    let said: Vec<_> = said.collect();
     assert_eq!(
-        (warnings[0].state, warnings[0].ends_at),
-        ("grace", after(90))
+        said,
+        [("grace", after(0), after(90)); 2],
+        "when it is entered and when it is left"
     );
     assert!(
         warnings[0].summary.starts_with("scale 4 → 7"),

@@ -155,7 +155,9 @@ async fn in_doubt_a_person_is_asked_where_one_decides() {
         world.assert_state(end, "").await;
         let warned = world.herald.warnings.lock().unwrap();
         let states: Vec<_> = warned.iter().map(|warning| warning.state).collect();
-        assert_eq!(states, ["awaiting_approval", "paused"]);
+        // Each state is told of when it is entered and when it is left.
+        let twice = ["awaiting_approval", "grace", "paused"].map(|state| [state; 2]);
+        assert_eq!(states, twice.as_flattened());
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
 };
 use prometheus_api::{Answer, Reason};
 use series::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Values of one label that are asked for one after the other; more of them would not fit into an interval.
 const MAX_VALUES: usize = 1_000;
@@ -24,10 +25,10 @@ pub(super) async fn parts<S: Source>(
         return Ok(vec![Shard { expr, n_series }]);
     };
     let census = census(&rule.expr, label);
-    let values = complete(context.source.instant(&census, at).await?)?;
-    context.count(values.len());
-    if values.len() > MAX_VALUES {
-        let n_values = values.len();
+    let counted = complete(context.source.instant(&census, at).await?)?;
+    context.count(counted.len());
+    if counted.len() > MAX_VALUES {
+        let n_values = counted.len();
         let message = format!(
             "`{label}` has {n_values} values, at most {MAX_VALUES} are asked for one by one"
         );
@@ -36,29 +37,46 @@ pub(super) async fn parts<S: Source>(
             message,
         ));
     }
-    let part = |(labels, count): (series::Labels, series::Sample)| {
-        let expr = shard(&rule.expr, label, labels.get(label)).map_err(|error| {
-            let value = labels.get(label);
-            let message = format!("for {label}={value:?}, the expression {error}");
-            Failure::new(FailureReason::Query(Reason::Rejected), message)
-        })?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count is a small whole number, and such casts stop at the ends of the range"
-        )]
-        let n_series = count.value as usize;
-        Ok(Shard { expr, n_series })
-    };
-    let parts: Vec<Shard> = values
-        .into_iter()
-        .map(part)
-        .collect::<Result<_, Failure>>()?;
-    let n_series = parts.iter().map(|part| part.n_series).sum();
+    let counted = counted.into_iter();
+    let counted = counted.map(|(labels, count)| (labels.get(label).to_owned(), whole(count.value)));
+    let mut values: BTreeMap<_, _> = counted.collect();
+    let n_series = values.values().sum();
     if n_series > context.limit {
         return Err(Failure::too_many_series(n_series, context.limit));
     }
-    Ok(parts)
+    for value in known_values(state, label) {
+        values.entry(value).or_insert(0);
+    }
+    let part = |(value, n_series): (String, usize)| {
+        let expr = shard(&rule.expr, label, &value).map_err(|error| {
+            let message = format!("for {label}={value:?}, the expression {error}");
+            Failure::new(FailureReason::Query(Reason::Rejected), message)
+        })?;
+        Ok(Shard { expr, n_series })
+    };
+    values.into_iter().map(part).collect()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count is a small whole number, and such casts stop at the ends of the range"
+)]
+fn whole(count: f64) -> usize {
+    count as usize
+}
+
+/// The values of a label among the series that are known. One whose series are all away is asked for as well, since
+/// they may have had samples since the last evaluation. A value that the rule or the outside gave gives nothing then.
+fn known_values(state: &State, label: &str) -> BTreeSet<String> {
+    state.with_models(|models| {
+        let labels = models.after(None).map(|(labels, _)| labels.get(label));
+        labels
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    })
 }
 
 /// The value of an answer without warnings. One with warnings may hold half a fleet, and would look like all.

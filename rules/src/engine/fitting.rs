@@ -34,14 +34,19 @@ pub(super) async fn fit_due<S: Source>(
 ) -> Result<Vec<(Labels, Tracked)>, Failure> {
     let n_points = rule.step.count(end.since(start)) + 1;
     let mut fitted = Vec::with_capacity(due.len());
+    let (mut n_read, mut n_found) = (0, 0);
     for batch in due.chunks((reader.context.max_batch / n_points).max(1)) {
         let wanted: HashSet<_> = batch.iter().map(|due| &due.labels).collect();
         let is_wanted = |labels: &Labels| wanted.contains(labels);
+        let before = reader.context.n_read();
         let mut histories = reader.range_of((start, end), n_series, is_wanted).await?;
+        n_read += reader.context.n_read() - before;
         let goes = batch.chunks(CHUNK).map(|chunk| {
-            let chunk = chunk
-                .iter()
-                .map(|due| Untold::of(due, histories.take(&due.labels)));
+            let chunk = chunk.iter().map(|due| {
+                let history = histories.take(&due.labels);
+                n_found += usize::from(!history.is_empty());
+                Untold::of(due, history)
+            });
             fit_all(reader.context.cores, rule, chunk.collect())
         });
         let goes: Vec<_> = goes.collect();
@@ -49,6 +54,13 @@ pub(super) async fn fit_due<S: Source>(
         while let Some(chunk) = goes.next().await {
             fitted.extend(chunk?);
         }
+    }
+    if n_read > 0 && n_found == 0 {
+        tracing::warn!(
+            rule = rule.name,
+            n_read,
+            "the history holds none of the series that there are now: do both have the same labels?"
+        );
     }
     Ok(fitted)
 }

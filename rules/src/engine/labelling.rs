@@ -55,9 +55,12 @@ impl Labelling {
         let input_pairs = input
             .iter()
             .map(|(name, value)| (self.exported(name, input), value));
+        // As in Prometheus, an external label gives way to one that is there.
+        let is_free = |(name, _): &(&str, &str)| !self.own.contains(name);
         let external = self
             .external
             .iter()
+            .filter(is_free)
             .map(|(name, value)| (Cow::Borrowed(name), value));
         for (name, value) in own.chain(input_pairs).chain(external) {
             if name != "__name__" && labels.iter().all(|(known, _)| *known != name) {
@@ -114,6 +117,19 @@ mod tests {
             r#"{cluster="eu",team="infra"}"#,
         );
         check(&[("cluster", "us")], r#"{cluster="us",team="infra"}"#);
+    }
+
+    #[test]
+    fn an_external_label_gives_way_to_what_the_forecast_sets() {
+        let external = labels(&[("horizon", "x"), ("source", "eu"), ("zone", "a")]);
+        let apply = |labelling: Labelling| labelling.apply(&labels(&[("app", "b")])).to_string();
+        let forecast = Labelling::forecast(Labels::default(), external.clone());
+        assert_eq!(apply(forecast), r#"{app="b",zone="a"}"#);
+        let recorded = Labelling::record(Labels::default(), external);
+        assert_eq!(
+            apply(recorded),
+            r#"{app="b",horizon="x",source="eu",zone="a"}"#
+        );
     }
 
     #[test]

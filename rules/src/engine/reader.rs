@@ -80,7 +80,8 @@ impl<'e, S: Source> Reader<'e, S> {
 
     /// Fails when a part is empty that was counted a moment ago: its expression means something else than the whole.
     pub(super) fn check_present(&self, n_series: usize) -> Result<(), Failure> {
-        let Some(label) = self.rule.for_each.as_ref().filter(|_| n_series == 0) else {
+        let is_missing = n_series == 0 && self.shard.n_series > 0;
+        let Some(label) = self.rule.for_each.as_ref().filter(|_| is_missing) else {
             return Ok(());
         };
         let (expr, n_counted) = (&self.shard.expr, self.shard.n_series);

@@ -8,7 +8,7 @@ fn rule() -> String {
     LOAD.replace("expr: load", "expr: load, for_each: zone")
 }
 
-const CENSUS: &str = "count by (zone) (load)";
+const CENSUS: &str = "count by (zone) (load\n)";
 
 /// Three series of two zones, and one without.
 fn zones() -> World {
@@ -106,4 +106,35 @@ async fn too_many_series_or_values_are_counted_before_any_is_asked_for() {
     let failure = outcome(engine(&world, &[&rule()]).evaluate(0, at(NOW)).await).unwrap_err();
     let expect = "`zone` has 1004 values, at most 1000 are asked for one by one";
     assert_eq!(failure.to_string(), expect);
+}
+
+#[tokio::test]
+async fn what_a_value_had_before_it_went_away_is_not_lost() {
+    let world = World::default();
+    let away = |t: i64| t == NOW + 1_200;
+    for expr in ["load", "load{zone=\"eu\"}", "load{zone=\"us\"}"] {
+        for zone in ["eu", "us"]
+            .into_iter()
+            .filter(|zone| expr == "load" || expr.contains(zone))
+        {
+            let is_here = move |t| zone == "eu" || !away(t);
+            // Far from what was expected, so that it is missed.
+            let value = move |t| load(t) + if t == NOW + 600 { 50.0 } else { 0.0 };
+            let labels = [("__name__", "load"), ("app", "shop"), ("zone", zone)];
+            world.add(expr, &labels, move |t| is_here(t).then(|| value(t)));
+        }
+    }
+    world.add(CENSUS, &[("zone", "eu")], |_| Some(1.0));
+    world.add(CENSUS, &[("zone", "us")], move |t| {
+        (!away(t)).then_some(1.0)
+    });
+    let (sharded, whole) = (engine(&world, &[&rule()]), engine(&world, &[LOAD]));
+    for engine in [&sharded, &whole] {
+        for now in [NOW, NOW + 1_200, NOW + 1_800] {
+            evaluate(engine, now).await;
+        }
+    }
+    let now = at(NOW + 1_800);
+    assert_eq!(sharded.predictions(now).len(), 12);
+    assert_eq!(sharded.predictions(now), whole.predictions(now));
 }

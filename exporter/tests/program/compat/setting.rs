@@ -29,6 +29,8 @@ pub(super) struct Setting {
 
 /// A Prometheus that reads the curves through a wire of its own.
 pub(super) struct Server {
+    /// Whether it asks for chunks first, as 2.55 and later do for any query.
+    pub(super) reads_streams: bool,
     prometheus: Prometheus,
     pub(super) proxy: Proxy,
     http: reqwest::Client,
@@ -128,6 +130,7 @@ impl Server {
             .await
             .unwrap();
         Self {
+            reads_streams: version.is_at_least(2, 55),
             prometheus,
             proxy,
             http: http_client(PATIENCE).unwrap(),
