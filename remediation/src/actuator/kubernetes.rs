@@ -3,13 +3,14 @@
 mod api;
 mod autoscaler;
 mod canary;
+mod connection;
 mod event;
 mod fleets;
 mod resize;
 mod scale;
 mod setting;
 
-pub(crate) use api::check_kubeconfig;
+pub(crate) use connection::check_kubeconfig;
 
 use super::{Actuator, ActuatorError, Occasion};
 use crate::{
