@@ -279,12 +279,9 @@ async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
     assert_eq!(notes(&server).await, json!(["1", null]));
 }
 
-#[tokio::test]
-async fn pods_that_were_made_since_have_the_size_of_the_template() {
-    let server = Server::stand_in().await;
-    let hand = running(&server).await.unwrap();
-    hand.set(3).await.unwrap();
-    for pod in pods(&server).await {
+/// Lets all pods be made anew.
+async fn renew(server: &Server) {
+    for pod in pods(server).await {
         let name = pod["metadata"]["name"].as_str().unwrap();
         let path = server.path("api/v1", &format!("pods/{name}"));
         let done = server
@@ -297,7 +294,28 @@ async fn pods_that_were_made_since_have_the_size_of_the_template() {
             .await;
         done.unwrap();
     }
+}
+
+#[tokio::test]
+async fn pods_that_were_made_since_have_the_size_of_the_template() {
+    let server = Server::stand_in().await;
+    let hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    renew(&server).await;
     assert_eq!(hand.observe().await.unwrap(), Shape::of(1));
     hand.set(3).await.unwrap();
     assert_eq!(requests(&server).await, ["300m", "300m"]);
+}
+
+#[tokio::test]
+async fn what_a_node_will_never_do_to_new_pods_is_taken_back_to_the_template() {
+    let server = Server::stand_in().await;
+    let hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    renew(&server).await;
+    server.faulty().set_node(Node::Infeasible);
+    let refusal = hand.set(5).await.unwrap_err();
+    assert_eq!(refusal.verdict(), Verdict::GiveUp);
+    assert_eq!(requests(&server).await, ["100m", "100m"]);
+    assert_eq!(notes(&server).await, json!(["1", null]));
 }

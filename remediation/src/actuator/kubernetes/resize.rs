@@ -48,25 +48,25 @@ pub(super) async fn look(
     if selector.is_empty() {
         return Err(ActuatorError::Unreadable("it selects no pods".to_owned()));
     }
-    let resizing = Resizing {
+    let mut resizing = Resizing {
         container: container.name.clone(),
         pods: format!("/api/v1/namespaces/{}/pods", object.namespace),
         selector: percent_encoded(selector),
         begun: annotated(value, BEGUN)?,
         size: annotated(value, SIZE)?.unwrap_or(setting.initial),
     };
-    let mut size = resizing.size;
-    if resizing.begun.is_none() && size != setting.initial {
+    if resizing.begun.is_none() && resizing.size != setting.initial {
         // Pods that were made since have the size of the template.
-        let wanted = rendered(object, size)?;
+        let wanted = rendered(object, resizing.size)?;
         let pods = resizing.list(api, object).await?;
         let has_size = |pod: &&Value| resizing.asks(pod, &wanted).is_ok_and(|odd| odd.is_none());
         if !pods.is_empty() && !pods.iter().any(|pod| has_size(&pod)) {
-            size = setting.initial;
+            // Also what a resize that does not come about is taken back to.
+            resizing.size = setting.initial;
         }
     }
     Ok(Found {
-        shape: Shape::of(size),
+        shape: Shape::of(resizing.size),
         version: version(value)?,
         path,
         means: Means::Pods(resizing),
@@ -138,7 +138,12 @@ pub(super) async fn rehearse(
 }
 
 impl Resizing {
-    async fn resize(&self, api: &Api, object: &Object, number: u32) -> Result<(), ActuatorError> {
+    async fn resize(
+        &self,
+        api: &Api,
+        object: &Object,
+        number: u32,
+    ) -> Result<(), ActuatorError> {
         let started = Instant::now();
         let wanted = rendered(object, number)?;
         if self.ask(api, object, number).await? == 0 {
@@ -161,7 +166,12 @@ impl Resizing {
     }
 
     /// Asks the server to give all pods a size, and returns how many there are.
-    async fn ask(&self, api: &Api, object: &Object, number: u32) -> Result<usize, ActuatorError> {
+    async fn ask(
+        &self,
+        api: &Api,
+        object: &Object,
+        number: u32,
+    ) -> Result<usize, ActuatorError> {
         let wanted = rendered(object, number)?;
         let pods = self.list(api, object).await?;
         for pod in &pods {
