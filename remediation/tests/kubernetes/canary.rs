@@ -181,3 +181,27 @@ async fn an_action_that_does_harm_on_the_copy_never_reaches_the_rest() {
     assert_eq!(workers(&world.server).await, "4");
     assert!(copy(&world.server).await.is_none());
 }
+
+#[tokio::test]
+async fn an_action_takes_back_its_own_and_not_what_another_left_over() {
+    let rollout = "{canary: {steps: [50%], wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+    let world = World::of(Server::stand_in().await, rollout, TRIED).await;
+    apply(&world.server, "foreshadow", tuned()).await;
+    let earlier = world.server.actuator("", TRIED);
+    let left_over = Some(Canary {
+        size: 5,
+        percent: 50,
+    });
+    let before = earlier.observe().await.unwrap();
+    let shape = Shape {
+        canary: left_over,
+        ..before
+    };
+    ensure(&earlier, shape).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..60).await;
+    world.worsen();
+    world.until(State::RolledBack, 8..90).await;
+    assert_eq!(workers(&world.server).await, "4");
+    assert!(copy(&world.server).await.is_none());
+}
