@@ -246,6 +246,20 @@ async fn what_a_node_will_never_do_is_taken_back_and_said() {
 }
 
 #[tokio::test]
+async fn half_of_the_way_back_is_not_all_of_it() {
+    let server = Server::stand_in().await;
+    let mut hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    server.faulty().set_node(Node::Deferred);
+    hand.state = State::RollingBack;
+    assert!(hand.set(1).await.is_err());
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(3));
+    server.faulty().set_node(Node::Prompt);
+    hand.set(1).await.unwrap();
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(1));
+}
+
+#[tokio::test]
 async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
     let server = Server::stand_in().await;
     let mut hand = running(&server).await.unwrap();

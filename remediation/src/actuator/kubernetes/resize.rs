@@ -94,8 +94,12 @@ pub(super) async fn carry_out(
     (order, shape, back): (Order, Shape, bool),
 ) -> Result<(), ActuatorError> {
     let number = shape.set_point();
-    // On the way back the note stays what it was: pods may have come that far.
-    let begun = resizing.begun.filter(|_| back).unwrap_or(number);
+    // On the way back the note is of what pods may have come to, or half of a way would pass for all of it.
+    let begun = if back {
+        resizing.begun.unwrap_or(resizing.size)
+    } else {
+        number
+    };
     let notes = json!({SIZE: resizing.size.to_string(), BEGUN: begun.to_string()});
     let note = skeleton(object, &found.version, &notes);
     api.send(&Order::apply(found.path.clone(), note)).await?;
