@@ -82,6 +82,7 @@ impl Job<'_> {
             workload: &self.workload.name,
             alerts: self.alerts,
             state: self.action.state,
+            guards: self.guards,
             now: self.now,
         }
     }
@@ -168,6 +169,8 @@ impl Job<'_> {
         }
         match self.set(before).await {
             Ok(()) => Event::Restored(format!("scaled back {observed} → {before}")).into(),
+            // The rest of the way is gone when the kill switch is released.
+            Err(error @ ActuatorError::Stopped(_)) => Finding::Hold(in_full(&error)),
             Err(error) => self.failure(&error, Event::Unrestorable),
         }
     }

@@ -85,7 +85,7 @@ impl Object {
         }
     }
 
-    /// All that is written to on its account, in words that no two objects share.
+    /// All that is written to on its account.
     pub(super) fn touched(&self) -> Vec<String> {
         let namespace = &self.namespace;
         if let Some(FleetsOf { service, .. }) = &self.fleets {

@@ -1,6 +1,9 @@
 //! Numbers that are turned into resources, environment and configuration.
 
-use crate::server::{Hand, Server, words};
+use crate::{
+    server::{Hand, Server, words},
+    world::World,
+};
 use kubernetes_stand_in::{Fault, Node};
 use remediation::{
     Shape,
@@ -243,6 +246,62 @@ async fn what_a_node_will_never_do_is_taken_back_and_said() {
     );
     assert_eq!(requests(&server).await, ["100m", "100m"]);
     assert_eq!(notes(&server).await, json!(["1", null]));
+}
+
+/// Throws the kill switch as soon as nodes have been asked for these, and lets them do it from then on.
+async fn throw_once_asked(server: &Server, wanted: &str) {
+    server
+        .eventually("the resize", async |server| {
+            requests(server).await.iter().all(|one| one == wanted)
+        })
+        .await;
+    std::fs::write(server.kill_switch(), "").unwrap();
+    server.faulty().set_node(Node::Prompt);
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_an_effect_between_two_of_its_writes() {
+    let server = Server::stand_in().await;
+    let mut hand = running(&server).await.unwrap();
+    hand.guards.kill_switch_file = Some(server.kill_switch());
+    server.faulty().set_node(Node::Deferred);
+    let thrown = throw_once_asked(&server, "300m");
+    let (outcome, ()) = tokio::join!(hand.set(3), thrown);
+    let refusal = outcome.unwrap_err();
+    assert_eq!(refusal.verdict(), Verdict::GiveUp);
+    let said = words(&refusal);
+    assert!(
+        said.starts_with("stopped on the way: the kill switch"),
+        "{said}"
+    );
+    assert_eq!(notes(&server).await, json!(["1", "3"]));
+}
+
+#[tokio::test]
+async fn a_way_back_that_the_kill_switch_stopped_is_gone_when_it_is_released() {
+    let rollout = "{direct: {wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+    let resized = r#"kind: Deployment, name: checkout, set: {initial: 3, container: app, in_place: true,
+      resources: {requests: {cpu: "{{ replicas * 100 }}m"}}}"#;
+    let world = World::of(Server::stand_in().await, rollout, resized).await;
+    let server = &world.server;
+    let asked = json!({"resources": {"requests": {"cpu": "300m"}}});
+    apply(server, "deployer", asked).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..60).await;
+    world.worsen();
+    server.faulty().set_node(Node::Deferred);
+    let thrown = throw_once_asked(server, "300m");
+    let ticks = async {
+        world.until(State::RollingBack, 8..60).await;
+        for second in 60..66 {
+            world.until(State::RollingBack, second..second + 1).await;
+        }
+    };
+    tokio::join!(ticks, thrown);
+    assert_eq!(notes(server).await, json!(["6", "6"]));
+    std::fs::remove_file(server.kill_switch()).unwrap();
+    world.until(State::RolledBack, 66..120).await;
+    assert_eq!(requests(server).await, ["300m"; 4]);
 }
 
 #[tokio::test]

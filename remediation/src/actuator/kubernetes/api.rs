@@ -1,12 +1,16 @@
 //! Requests to the API server: each is sent once, in its time, and what the server says is kept in its own words.
 
 use super::connection::{connect, lost};
-use crate::{actuator::ActuatorError, config::KubernetesActuator};
+use crate::{
+    actuator::ActuatorError,
+    config::{Guards, KubernetesActuator},
+    guards::kill_switch,
+};
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::{Client, client::Body};
 use serde_json::Value;
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 use tokio::sync::OnceCell;
 
 /// The name under which the API server keeps who set a field.
@@ -17,6 +21,13 @@ pub(super) struct Api {
     config: KubernetesActuator,
     /// Made at the first request: a mounted credential may come later than the program.
     client: OnceCell<Client>,
+}
+
+/// The API server while an effect or a way back is under way, the only time when anything of a workload is written.
+#[derive(Clone, Copy)]
+pub(super) struct Effect<'a> {
+    pub(super) api: &'a Api,
+    pub(super) guards: &'a Guards,
 }
 
 /// What is to be written, and where.
@@ -86,6 +97,24 @@ impl Order {
     }
 }
 
+impl Deref for Effect<'_> {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        self.api
+    }
+}
+
+impl Effect<'_> {
+    /// Writes something, once, unless the kill switch has been thrown since the write before.
+    pub(super) async fn send(&self, order: &Order) -> Result<Value, ActuatorError> {
+        if let Some(why) = kill_switch(self.guards) {
+            return Err(ActuatorError::Stopped(why));
+        }
+        self.write(order, "").await
+    }
+}
+
 impl Api {
     pub(super) fn new(config: KubernetesActuator) -> Self {
         Self {
@@ -103,8 +132,8 @@ impl Api {
         self.request(Request::get(path).body(Body::empty())).await
     }
 
-    /// Writes something, once.
-    pub(super) async fn send(&self, order: &Order) -> Result<Value, ActuatorError> {
+    /// Writes down what was done, which nothing forbids.
+    pub(super) async fn note(&self, order: &Order) -> Result<Value, ActuatorError> {
         self.write(order, "").await
     }
 

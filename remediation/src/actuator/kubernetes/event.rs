@@ -24,7 +24,7 @@ pub(super) async fn tell(
     change: (Shape, Shape),
 ) {
     let order = order(occasion, object, change);
-    let said = tokio::time::timeout(LIMIT, api.send(&order)).await;
+    let said = tokio::time::timeout(LIMIT, api.note(&order)).await;
     let why = match said {
         // The event of an earlier try is there already.
         Ok(Ok(_) | Err(crate::actuator::ActuatorError::Refused { status: 409, .. })) => return,
@@ -103,7 +103,7 @@ fn micros(occasion: Occasion<'_>) -> String {
 mod tests {
     use super::*;
     use crate::{Canary, Colour, Strategy};
-    use std::{collections::BTreeSet, time::Duration};
+    use std::collections::BTreeSet;
 
     #[track_caller]
     fn check(strategy: &Strategy, before: Shape) {

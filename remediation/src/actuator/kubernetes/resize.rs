@@ -2,7 +2,7 @@
 
 use super::{
     Found, Means,
-    api::{Api, Order},
+    api::{Api, Effect, Order},
     scale::version,
     setting::{SIZE, annotated, named, odd, rendered, resources, skeleton},
 };
@@ -88,7 +88,7 @@ impl Found {
 
 /// Resizes all pods and waits for their nodes, between two notes: how far it may have come, and that it is done.
 pub(super) async fn carry_out(
-    api: &Api,
+    api: Effect<'_>,
     object: &Object,
     (found, resizing): (&Found, &Resizing),
     (order, shape, back): (Order, Shape, bool),
@@ -144,7 +144,7 @@ pub(super) async fn rehearse(
 impl Resizing {
     async fn resize(
         &self,
-        api: &Api,
+        api: Effect<'_>,
         object: &Object,
         number: u32,
     ) -> Result<(), ActuatorError> {
@@ -156,7 +156,7 @@ impl Resizing {
             ));
         }
         loop {
-            let pods = self.list(api, object).await?;
+            let pods = self.list(&api, object).await?;
             let waiting = pods.iter().find_map(|pod| self.awaits(pod, &wanted));
             let Some(waiting) = waiting else {
                 return Ok(());
@@ -172,12 +172,12 @@ impl Resizing {
     /// Asks the server to give all pods a size, and returns how many there are.
     async fn ask(
         &self,
-        api: &Api,
+        api: Effect<'_>,
         object: &Object,
         number: u32,
     ) -> Result<usize, ActuatorError> {
         let wanted = rendered(object, number)?;
-        let pods = self.list(api, object).await?;
+        let pods = self.list(&api, object).await?;
         for pod in &pods {
             if self.asks(pod, &wanted)?.is_none() {
                 continue;
