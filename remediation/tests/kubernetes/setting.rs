@@ -136,7 +136,7 @@ async fn a_number_becomes_a_key_of_a_config_map() {
 }
 
 /// A Deployment with two pods that run, and what resizes them; none where no node runs pods.
-async fn running(server: &Server) -> Option<Hand> {
+pub(crate) async fn running(server: &Server) -> Option<Hand> {
     server.deploy(2).await;
     apply(
         server,
