@@ -566,7 +566,8 @@ workloads:
             "{prod: {kubernetes: {}}}",
             "{prod: {kubernetes: {}}, again: {kubernetes: {raise_max: true}}}",
         );
-        let (_, workload) = one.split_once("workloads:\n").unwrap();
+        let workloads = one.split_once("workloads:\n");
+        let (_, workload) = workloads.expect("the text has workloads");
         let workload = workload
             .replace("name: checkout\n", "name: search\n")
             .replace("use: prod", &format!("use: {actuator}"))
