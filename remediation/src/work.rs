@@ -1,7 +1,7 @@
 //! Effects: bringing a stage about, and the way back.
 
 use crate::{
-    Plan, Remediation, Shape, Silence,
+    Canary, Plan, Remediation, Shape, Silence,
     actuator::{Actuator, ActuatorError, Occasion, Verdict},
     config::{Guards, Workload},
     error::in_full,
@@ -82,6 +82,7 @@ impl Job<'_> {
             workload: &self.workload.name,
             alerts: self.alerts,
             state: self.action.state,
+            guards: self.guards,
             now: self.now,
         }
     }
@@ -138,16 +139,21 @@ impl Job<'_> {
 
     /// Brings back what was there before, but only if what is there is what we wrote.
     pub(crate) async fn restore(&self) -> Finding {
-        let before = Shape::from_json(self.action.pre_image.as_ref());
-        let (before, plan) = match (before, self.plan()) {
-            (Ok(before), Ok((plan, _))) => (before, plan),
+        let found = Shape::from_json(self.action.pre_image.as_ref());
+        let (found, plan) = match (found, self.plan()) {
+            (Ok(found), Ok((plan, _))) => (found, plan),
             (Err(why), _) | (_, Err(why)) => return Event::Unrestorable(why).into(),
+        };
+        // A canary that an earlier action left over is of no use to anybody.
+        let before = Shape {
+            canary: found.canary.map(|_| Canary::default()),
+            ..found
         };
         let observed = match self.observe().await {
             Ok(observed) => observed,
             Err(error) => return self.failure(&error, Event::Unrestorable),
         };
-        if observed.is_set_as(before) {
+        if observed.is_set_as(before) || observed.is_set_as(found) {
             return Event::Restored(format!("there are {before} replicas again")).into();
         }
         if !plan.is_ours(self.action.stage, observed) {
@@ -163,6 +169,8 @@ impl Job<'_> {
         }
         match self.set(before).await {
             Ok(()) => Event::Restored(format!("scaled back {observed} → {before}")).into(),
+            // The rest of the way is gone when the kill switch is released.
+            Err(error @ ActuatorError::Stopped(_)) => Finding::Hold(in_full(&error)),
             Err(error) => self.failure(&error, Event::Unrestorable),
         }
     }

@@ -559,6 +559,46 @@ workloads:
         check(&two, &[problem]);
     }
 
+    /// What is wrong with two targets, of which the second is reached by this actuator.
+    fn beside(first: &str, (actuator, second): (&str, &str)) -> Option<String> {
+        let one = format!("{WORKLOAD}{{kind: Deployment, namespace: shop, {first}}}\n");
+        let one = one.replace(
+            "{prod: {kubernetes: {}}}",
+            "{prod: {kubernetes: {}}, again: {kubernetes: {raise_max: true}}}",
+        );
+        let workloads = one.split_once("workloads:\n");
+        let (_, workload) = workloads.expect("the text has workloads");
+        let workload = workload
+            .replace("name: checkout\n", "name: search\n")
+            .replace("use: prod", &format!("use: {actuator}"))
+            .replace(first, second);
+        read(&format!("{one}{workload}")).err()
+    }
+
+    #[track_caller]
+    fn collides(first: &str, second: (&str, &str), on: &str) {
+        let problem = format!("c.yml:15: workloads[1].actuator: another workload acts on {on}");
+        assert_eq!(beside(first, second), Some(problem));
+    }
+
+    #[test]
+    fn fleets_and_canaries_are_objects_and_two_actuators_may_reach_one_cluster() {
+        let fleets = "name: x, fleets: {service: x, label: colour}";
+        let canary = "name: y, set: {initial: 4, container: app, canary: x-green, env: {A: '{{ replicas }}'}}";
+        collides("name: x", ("again", "name: x"), "Deployment shop/x");
+        collides(fleets, ("prod", "name: x-blue"), "Deployment shop/x-blue");
+        collides(
+            "name: x-green",
+            ("again", fleets),
+            "Deployment shop/x-green",
+        );
+        collides(canary, ("prod", fleets), "Deployment shop/x-green");
+        let other = "name: z, fleets: {service: x, label: colour}";
+        collides(fleets, ("prod", other), "Service shop/x");
+        assert_eq!(beside(fleets, ("prod", "name: x")), None);
+        assert_eq!(beside(canary, ("again", "name: x")), None);
+    }
+
     #[test]
     fn a_kubeconfig_is_looked_at_when_the_configuration_is() {
         let folder = tempfile::tempdir().unwrap();

@@ -113,7 +113,7 @@ fn shared(mut all: impl Iterator<Item = BTreeMap<String, String>>) -> BTreeMap<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Target;
+    use crate::{Target, config::Guards};
     use serde_json::json;
     use series::Timestamp;
     use store::{ActionId, AlertStatus, Cause, Outcome, RecordedDelivery};
@@ -136,6 +136,7 @@ mod tests {
 
     fn of(alerts: &[RecordedDelivery]) -> BTreeMap<String, String> {
         let target = Target::new();
+        let guards = Guards::standard();
         let occasion = Occasion {
             target: &target,
             object: None,
@@ -143,6 +144,7 @@ mod tests {
             workload: "shop",
             alerts,
             state: store::State::Applying,
+            guards: &guards,
             now: Timestamp::from_seconds(0),
         };
         variables(occasion, Some(Shape::of(7)))

@@ -3,20 +3,21 @@
 mod api;
 mod autoscaler;
 mod canary;
+mod connection;
 mod event;
 mod fleets;
 mod resize;
 mod scale;
 mod setting;
 
-pub(crate) use api::check_kubeconfig;
+pub(crate) use connection::check_kubeconfig;
 
 use super::{Actuator, ActuatorError, Occasion};
 use crate::{
     Shape,
     config::{KubernetesActuator, Object, Setting},
 };
-use api::{Api, Order};
+use api::{Api, Effect, Order};
 use autoscaler::Bounds;
 use canary::Trial;
 use fleets::Pair;
@@ -262,20 +263,24 @@ impl Actuator for KubernetesDriver {
             let Some(order) = self.order(object, &found, shape)? else {
                 return Ok(());
             };
+            let effect = Effect {
+                api: &self.api,
+                guards: occasion.guards,
+            };
             match &found.means {
                 Means::Pods(resizing) => {
                     let back = occasion.state == State::RollingBack;
                     let (what, how) = ((&found, resizing), (order, shape, back));
-                    resize::carry_out(&self.api, object, what, how).await?;
+                    resize::carry_out(effect, object, what, how).await?;
                 }
                 Means::Trial(trial) => {
-                    canary::carry_out(&self.api, object, (&found, trial), (order, shape)).await?;
+                    canary::carry_out(effect, object, (&found, trial), (order, shape)).await?;
                 }
                 Means::Fleets(pair) => {
-                    fleets::carry_out(&self.api, (&found, pair), shape).await?;
+                    fleets::carry_out(effect, (&found, pair), shape).await?;
                 }
                 Means::Replicas | Means::Floor(_) | Means::Setting => {
-                    let answer = self.api.send(&order).await?;
+                    let answer = effect.send(&order).await?;
                     found.confirm(object, &answer, shape)?;
                 }
             }

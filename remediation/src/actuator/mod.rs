@@ -13,7 +13,10 @@ pub use http::HttpDriver;
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::KubernetesDriver;
 
-use crate::{Shape, Target, config::Object};
+use crate::{
+    Shape, Target,
+    config::{Guards, Object},
+};
 use futures::future::BoxFuture;
 use series::Timestamp;
 use std::{path::PathBuf, time::Duration};
@@ -34,6 +37,8 @@ pub struct Occasion<'a> {
     pub alerts: &'a [RecordedDelivery],
     /// The state that the action is in, which tells an effect from the way back.
     pub state: State,
+    /// What holds for all actions; the kill switch may be thrown between the writes of one call.
+    pub guards: &'a Guards,
     /// When.
     pub now: Timestamp,
 }
@@ -86,6 +91,9 @@ pub enum ActuatorError {
     /// What was accepted has not come about yet.
     #[error("not there yet: {0}")]
     Unfinished(String),
+    /// The kill switch came between two writes; the rest was not sent.
+    #[error("stopped on the way: {0}")]
+    Stopped(String),
     /// The deadline of the action, or of the program, came first; the same holds.
     #[error("no answer within {0:?}, so what was done is unknown until it is read back")]
     TimedOut(Duration),
@@ -157,7 +165,8 @@ impl ActuatorError {
             | Self::Request(_)
             | Self::NotRun { .. }
             | Self::NotOurs(_)
-            | Self::Impossible(_) => Verdict::GiveUp,
+            | Self::Impossible(_)
+            | Self::Stopped(_) => Verdict::GiveUp,
             Self::Unreachable(_)
             | Self::Unknown(_)
             | Self::Lost(_)

@@ -9,7 +9,10 @@ use crate::{
     Shape, Target,
     shape::{Colour, Fleets},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 use yaml::Node;
 
 /// How the world is reached, by the names that workloads use.
@@ -77,6 +80,14 @@ impl ActuatorConfig {
     /// Whether it tells two fleets from each other.
     pub fn knows_fleets(&self) -> bool {
         self.fleets().is_some()
+    }
+
+    /// Where objects are that it acts on: the file that says so, and which of the file's contexts.
+    pub(super) fn cluster(&self) -> Option<(Option<PathBuf>, Option<String>)> {
+        match self {
+            Self::Kubernetes(config) => Some((config.kubeconfig.clone(), config.context.clone())),
+            Self::Http(_) | Self::Exec(_) => None,
+        }
     }
 
     fn fleets(&self) -> Option<&FleetFields> {

@@ -21,8 +21,9 @@ pub struct Guards {
     pub maintenance: Vec<TimeInterval>,
     /// What a forecast has to have shown of late.
     pub forecast: Proof,
-    /// Nothing is done while this file is there; it is looked for right before each effect. As written, so a
-    /// relative path counts from the program's working folder.
+    /// Nothing is done while this file is there; it is looked for right before each effect, and before
+    /// each write of one that takes several. As written, so a relative path counts from the program's working
+    /// folder.
     pub kill_switch_file: Option<PathBuf>,
 }
 

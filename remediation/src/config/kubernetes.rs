@@ -7,7 +7,7 @@ pub(crate) use setting::Rendered;
 pub use setting::{Container, Setting, Values};
 
 use super::scalars::{positive_duration, words};
-use crate::Target;
+use crate::{Target, shape::Colour};
 use setting::setting;
 use std::{fmt, path::PathBuf, time::Duration};
 use yaml::{Fields, Node};
@@ -83,6 +83,25 @@ impl Object {
             "" => self.version.clone(),
             group => format!("{group}/{}", self.version),
         }
+    }
+
+    /// All that is written to on its account.
+    pub(super) fn touched(&self) -> Vec<String> {
+        let namespace = &self.namespace;
+        if let Some(FleetsOf { service, .. }) = &self.fleets {
+            let [blue, green] = [Colour::Blue, Colour::Green].map(|colour| {
+                let name = format!("{}-{}", self.name, colour.as_str());
+                Self {
+                    name,
+                    ..self.clone()
+                }
+                .to_string()
+            });
+            return vec![blue, green, format!("Service {namespace}/{service}")];
+        }
+        let canary = self.setting.as_ref().and_then(Setting::canary);
+        let canary = canary.map(|name| format!("{} {namespace}/{name}", self.kind));
+        std::iter::once(self.to_string()).chain(canary).collect()
     }
 
     /// Makes what would be written for the fewest and the most that the workload may have, and for what there is.

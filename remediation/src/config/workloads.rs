@@ -96,12 +96,13 @@ pub fn read_workloads(
             }
             let workload = workload(name, fields, actuators, forecasts)?;
             let used = &workload.actuator;
-            if let Some(object) = &used.object
-                && !objects.insert((used.name.clone(), object.to_string()))
-            {
-                let problem = format!("another workload acts on {object}");
-                fields.problem("actuator", problem);
+            let touched = used.object.iter().flat_map(|object| object.touched());
+            let cluster = actuators.get(&used.name).and_then(ActuatorConfig::cluster);
+            let keys: Vec<_> = touched.map(|one| (cluster.clone(), one)).collect();
+            if let Some((_, one)) = keys.iter().find(|key| objects.contains(*key)) {
+                fields.problem("actuator", format!("another workload acts on {one}"));
             }
+            objects.extend(keys);
             Some(workload)
         })
     })

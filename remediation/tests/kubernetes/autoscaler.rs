@@ -126,6 +126,25 @@ async fn the_maximum_is_raised_where_that_is_configured_and_comes_back_with_the_
     assert!(kept.is_none_or(serde_json::Map::is_empty), "{kept:?}");
 }
 
+#[tokio::test]
+async fn a_maximum_that_somebody_set_since_stays() {
+    let server = Server::start().await;
+    server.deploy(4).await;
+    autoscaler(&server, "checkout", 2, 10).await;
+    let hand = server.actuator(", raise_max: true", "kind: Deployment, name: checkout");
+    hand.set(14).await.unwrap();
+    assert_eq!(bounds(&server).await, (json!(14), json!(14)));
+    let by_hand = json!({"spec": {"maxReplicas": 50}});
+    server.change(&path(&server).await, &by_hand).await;
+    hand.set(15).await.unwrap();
+    assert_eq!(bounds(&server).await, (json!(15), json!(50)));
+    hand.set(2).await.unwrap();
+    assert_eq!(bounds(&server).await, (json!(2), json!(50)));
+    let after = server.get(&path(&server).await).await;
+    let kept = &after["metadata"]["annotations"]["foreshadow/max-replicas-before"];
+    assert_eq!(*kept, Value::Null);
+}
+
 #[track_caller]
 fn left_alone(outcome: Result<Shape, ActuatorError>, why: &str) {
     let refusal = outcome.unwrap_err();

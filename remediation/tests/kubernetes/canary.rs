@@ -12,11 +12,11 @@ use store::State;
 const TRIED: &str = r#"kind: Deployment, name: checkout, set: {initial: 4, container: app, canary: checkout-try,
       resources: {requests: {cpu: "{{ replicas * 250 }}m"}}, env: {WORKERS: "{{ replicas }}"}}"#;
 
-/// A Deployment with so many instances of size 4, and what tries out other sizes.
-async fn tried(server: &Server, instances: u32) -> Hand {
+/// A Deployment with so many instances of size 4, and what tries out other sizes on a copy of this name.
+pub(crate) async fn tried(server: &Server, instances: u32, copy: &str) -> Hand {
     server.deploy(instances).await;
     apply(server, "foreshadow", tuned()).await;
-    server.actuator("", TRIED)
+    server.actuator("", &TRIED.replace("checkout-try", copy))
 }
 
 fn copy_path(server: &Server) -> String {
@@ -55,7 +55,7 @@ async fn ensure(hand: &Hand, shape: Shape) {
 #[tokio::test]
 async fn a_copy_tries_out_the_size_by_share_of_instances_and_goes_when_it_is_taken_over() {
     let server = Server::start().await;
-    let hand = tried(&server, 6).await;
+    let hand = tried(&server, 6, "checkout-try").await;
     let before = hand.observe().await.unwrap();
     assert_eq!(before.canary, Some(Canary::default()));
     let steps = vec![0.1, 0.5];
@@ -100,7 +100,7 @@ async fn a_copy_tries_out_the_size_by_share_of_instances_and_goes_when_it_is_tak
 #[tokio::test]
 async fn the_way_back_takes_the_copy_away_and_nothing_else() {
     let server = Server::start().await;
-    let hand = tried(&server, 6).await;
+    let hand = tried(&server, 6, "checkout-try").await;
     let before = hand.observe().await.unwrap();
     let steps = vec![0.5];
     let stages = Strategy::Canary { steps }.stages(before, 6).unwrap();
@@ -114,7 +114,7 @@ async fn the_way_back_takes_the_copy_away_and_nothing_else() {
 #[tokio::test]
 async fn what_an_action_left_over_goes_before_another_size_is_tried() {
     let server = Server::start().await;
-    let hand = tried(&server, 2).await;
+    let hand = tried(&server, 2, "checkout-try").await;
     let before = hand.observe().await.unwrap();
     let tries = |size| Shape {
         canary: Some(Canary { size, percent: 50 }),
@@ -132,7 +132,7 @@ async fn what_an_action_left_over_goes_before_another_size_is_tried() {
 #[tokio::test]
 async fn a_deployment_of_that_name_that_is_no_copy_is_left_alone() {
     let server = Server::start().await;
-    let hand = tried(&server, 2).await;
+    let hand = tried(&server, 2, "checkout-try").await;
     let mut other = server.get(&server.deployment()).await;
     other["metadata"] = json!({"name": "checkout-try"});
     server
@@ -176,6 +176,30 @@ async fn an_action_takes_over_what_was_good_on_the_copy() {
 #[tokio::test]
 async fn an_action_that_does_harm_on_the_copy_never_reaches_the_rest() {
     let world = trying().await;
+    world.worsen();
+    world.until(State::RolledBack, 8..90).await;
+    assert_eq!(workers(&world.server).await, "4");
+    assert!(copy(&world.server).await.is_none());
+}
+
+#[tokio::test]
+async fn an_action_takes_back_its_own_and_not_what_another_left_over() {
+    let rollout = "{canary: {steps: [50%], wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+    let world = World::of(Server::stand_in().await, rollout, TRIED).await;
+    apply(&world.server, "foreshadow", tuned()).await;
+    let earlier = world.server.actuator("", TRIED);
+    let left_over = Some(Canary {
+        size: 5,
+        percent: 50,
+    });
+    let before = earlier.observe().await.unwrap();
+    let shape = Shape {
+        canary: left_over,
+        ..before
+    };
+    ensure(&earlier, shape).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..60).await;
     world.worsen();
     world.until(State::RolledBack, 8..90).await;
     assert_eq!(workers(&world.server).await, "4");

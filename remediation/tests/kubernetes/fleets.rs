@@ -13,7 +13,7 @@ fn shape(active: Colour, replicas: u32, idle: u32) -> Shape {
 }
 
 /// Two Deployments of which the blue one serves with so many.
-async fn side_by_side(server: &Server, replicas: u32) -> Hand {
+pub(crate) async fn side_by_side(server: &Server, replicas: u32) -> Hand {
     for (colour, replicas) in [("blue", replicas), ("green", 0)] {
         let labels = json!({"app": "checkout", "example.com/colour": colour});
         let deployment = json!({

@@ -2,26 +2,119 @@
 
 use crate::{
     autoscaler::autoscaler,
-    server::{Server, words},
+    canary::tried,
+    fleets::side_by_side,
+    server::{Hand, Server, words},
+    setting::running,
 };
 use kube::config::Kubeconfig;
-use remediation::actuator::ActuatorError;
+use kubernetes_stand_in::Made;
+use remediation::{Canary, Colour, Fleets, Shape, actuator::ActuatorError};
 use serde_json::{Value, json};
 
-/// The rules of the documentation's role, without those that are commented out.
-fn rules() -> Value {
-    json!([
-        {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["checkout"], "verbs": ["get", "patch"]},
-        {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": ["list"]},
-        {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "resourceNames": ["checkout"], "verbs": ["patch"]},
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-    ])
+/// The documentation's role: what is asked for always, or with that which only some workloads need.
+fn rules(is_all: bool) -> Value {
+    let page = include_str!("../../../docs/kubernetes.md");
+    let (_, role) = page.split_once("## The least that it needs").unwrap();
+    let (_, role) = role.split_once("rules:\n").unwrap();
+    let (role, _) = role.split_once("---\n").unwrap();
+    let lines = role.lines().map(|line| match line.strip_prefix("# -") {
+        Some(rule) if is_all => format!("-{rule}\n"),
+        _ => format!("{line}\n"),
+    });
+    let document = yaml::Document::parse("role", &lines.collect::<String>()).unwrap();
+    let texts = |node: &yaml::Node| node.list(yaml::Node::string).map(Value::from);
+    let rule = |node: &yaml::Node| {
+        let keys = node.entries(|key, node| Some((key.to_owned(), texts(node)?)))?;
+        Some(keys.into_iter().collect::<Value>())
+    };
+    document.check(|node| node.list(rule)).unwrap().into()
+}
+
+/// Whether a role lets a request be made.
+fn is_allowed(rules: &Value, made: &Made) -> bool {
+    let path = made.path.split('?').next().unwrap();
+    let (group, rest) = path.split_once("/namespaces/").unwrap();
+    let group = group.strip_prefix("/apis/").unwrap_or_default();
+    let (group, _) = group.split_once('/').unwrap_or_default();
+    let parts: Vec<_> = rest.split('/').skip(1).collect();
+    let (resource, name) = match parts[..] {
+        [resource, name, part] => (format!("{resource}/{part}"), Some(name)),
+        [resource, name] => (resource.to_owned(), Some(name)),
+        _ => (parts[0].to_owned(), None),
+    };
+    let verb = match (made.method.as_str(), name) {
+        ("GET", None) => "list",
+        ("GET", Some(_)) => "get",
+        ("PATCH", _) => "patch",
+        ("DELETE", _) => "delete",
+        _ => "create",
+    };
+    let holds = |list: &Value, one: &str| list.as_array().unwrap().contains(&json!(one));
+    rules.as_array().unwrap().iter().any(|rule| {
+        let names = rule.get("resourceNames");
+        holds(&rule["apiGroups"], group)
+            && holds(&rule["resources"], &resource)
+            && holds(&rule["verbs"], verb)
+            && names.is_none_or(|names| name.is_some_and(|name| holds(names, name)))
+    })
+}
+
+/// What is asked of the stand-in while something is set to three and then to two.
+async fn asked(server: &Server, hand: &Hand) -> Vec<Made> {
+    let before = server.faulty().made().len();
+    let found = hand.observe().await.unwrap();
+    hand.rehearse(found.set_to(3)).await.unwrap();
+    hand.set(3).await.unwrap();
+    hand.set(2).await.unwrap();
+    server.faulty().made().split_off(before)
+}
+
+#[tokio::test]
+async fn nothing_is_asked_that_the_role_of_the_documentation_does_not_allow() {
+    let (least, all) = (rules(false), rules(true));
+    let check = |rules: &Value, asked: Vec<Made>| {
+        assert!(asked.iter().any(|made| made.method == "PATCH"), "{asked:?}");
+        for made in asked {
+            assert!(is_allowed(rules, &made), "{} {}", made.method, made.path);
+        }
+    };
+    let server = Server::stand_in().await;
+    server.deploy(4).await;
+    check(&least, asked(&server, &server.scaler()).await);
+    autoscaler(&server, "checkout", 1, 9).await;
+    check(&least, asked(&server, &server.scaler()).await);
+    let server = Server::stand_in().await;
+    check(&all, asked(&server, &running(&server).await.unwrap()).await);
+
+    let server = Server::stand_in().await;
+    let hand = side_by_side(&server, 2).await;
+    let fleets = |active, idle| Shape {
+        fleets: Some(Fleets { active, idle }),
+        ..Shape::of(2)
+    };
+    let before = server.faulty().made().len();
+    hand.observe().await.unwrap();
+    hand.ensure(fleets(Colour::Green, 0)).await.unwrap();
+    check(&all, server.faulty().made().split_off(before));
+
+    let server = Server::stand_in().await;
+    let hand = tried(&server, 2, "checkout-canary").await;
+    let before = server.faulty().made().len();
+    let found = hand.observe().await.unwrap();
+    for (size, percent) in [(5, 50), (5, 100), (0, 0)] {
+        let canary = Some(Canary { size, percent });
+        hand.observe().await.unwrap();
+        hand.ensure(Shape { canary, ..found }).await.unwrap();
+    }
+    hand.set(5).await.unwrap();
+    check(&all, server.faulty().made().split_off(before));
 }
 
 /// Lets a service account do no more than that, and acts as it from then on.
 async fn become_foreshadow(server: &mut Server) {
     let group = "apis/rbac.authorization.k8s.io/v1";
-    let role = json!({"metadata": {"name": "foreshadow"}, "rules": rules()});
+    let role = json!({"metadata": {"name": "foreshadow"}, "rules": rules(false)});
     server.create(&server.path(group, "roles"), &role).await;
     let account =
         json!({"kind": "ServiceAccount", "name": "foreshadow", "namespace": server.namespace});

@@ -11,7 +11,7 @@ use kubernetes_stand_in::StandIn;
 use remediation::{
     Drivers as _, OwnDrivers, Shape, Target,
     actuator::{Actuator, ActuatorError, Occasion},
-    config::{Object, Settings},
+    config::{Guards, Object, Settings},
 };
 use serde_json::{Value, json};
 use series::Timestamp;
@@ -119,6 +119,11 @@ impl Server {
 
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    /// The file that stops all actions once it is there.
+    pub(crate) fn kill_switch(&self) -> PathBuf {
+        self.folder.path().join("stop")
     }
 
     /// The path of something in the namespace.
@@ -243,6 +248,7 @@ workloads:
             object: *object.unwrap(),
             target: Target::new(),
             action: ActionId::new(Timestamp::from_seconds(0)),
+            guards: Guards::standard(),
             state: State::Applying,
         }
     }
@@ -259,6 +265,7 @@ pub(crate) struct Hand {
     object: Object,
     target: Target,
     action: ActionId,
+    pub(crate) guards: Guards,
     /// The state of the action that it acts for.
     pub(crate) state: State,
 }
@@ -272,6 +279,7 @@ impl Hand {
             workload: "checkout",
             alerts: &[],
             state: self.state,
+            guards: &self.guards,
             now: Timestamp::from_seconds(1_800_000_000),
         }
     }

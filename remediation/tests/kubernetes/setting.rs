@@ -1,6 +1,9 @@
 //! Numbers that are turned into resources, environment and configuration.
 
-use crate::server::{Hand, Server, words};
+use crate::{
+    server::{Hand, Server, words},
+    world::World,
+};
 use kubernetes_stand_in::{Fault, Node};
 use remediation::{
     Shape,
@@ -133,7 +136,7 @@ async fn a_number_becomes_a_key_of_a_config_map() {
 }
 
 /// A Deployment with two pods that run, and what resizes them; none where no node runs pods.
-async fn running(server: &Server) -> Option<Hand> {
+pub(crate) async fn running(server: &Server) -> Option<Hand> {
     server.deploy(2).await;
     apply(
         server,
@@ -245,6 +248,76 @@ async fn what_a_node_will_never_do_is_taken_back_and_said() {
     assert_eq!(notes(&server).await, json!(["1", null]));
 }
 
+/// Throws the kill switch as soon as nodes have been asked for these, and lets them do it from then on.
+async fn throw_once_asked(server: &Server, wanted: &str) {
+    server
+        .eventually("the resize", async |server| {
+            requests(server).await.iter().all(|one| one == wanted)
+        })
+        .await;
+    std::fs::write(server.kill_switch(), "").unwrap();
+    server.faulty().set_node(Node::Prompt);
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_an_effect_between_two_of_its_writes() {
+    let server = Server::stand_in().await;
+    let mut hand = running(&server).await.unwrap();
+    hand.guards.kill_switch_file = Some(server.kill_switch());
+    server.faulty().set_node(Node::Deferred);
+    let thrown = throw_once_asked(&server, "300m");
+    let (outcome, ()) = tokio::join!(hand.set(3), thrown);
+    let refusal = outcome.unwrap_err();
+    assert_eq!(refusal.verdict(), Verdict::GiveUp);
+    let said = words(&refusal);
+    assert!(
+        said.starts_with("stopped on the way: the kill switch"),
+        "{said}"
+    );
+    assert_eq!(notes(&server).await, json!(["1", "3"]));
+}
+
+#[tokio::test]
+async fn a_way_back_that_the_kill_switch_stopped_is_gone_when_it_is_released() {
+    let rollout = "{direct: {wait: 5s, count: 1, verify: ['p99 < 0.5']}}";
+    let resized = r#"kind: Deployment, name: checkout, set: {initial: 3, container: app, in_place: true,
+      resources: {requests: {cpu: "{{ replicas * 100 }}m"}}}"#;
+    let world = World::of(Server::stand_in().await, rollout, resized).await;
+    let server = &world.server;
+    let asked = json!({"resources": {"requests": {"cpu": "300m"}}});
+    apply(server, "deployer", asked).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..60).await;
+    world.worsen();
+    server.faulty().set_node(Node::Deferred);
+    let thrown = throw_once_asked(server, "300m");
+    let ticks = async {
+        world.until(State::RollingBack, 8..60).await;
+        for second in 60..66 {
+            world.until(State::RollingBack, second..second + 1).await;
+        }
+    };
+    tokio::join!(ticks, thrown);
+    assert_eq!(notes(server).await, json!(["6", "6"]));
+    std::fs::remove_file(server.kill_switch()).unwrap();
+    world.until(State::RolledBack, 66..120).await;
+    assert_eq!(requests(server).await, ["300m"; 4]);
+}
+
+#[tokio::test]
+async fn half_of_the_way_back_is_not_all_of_it() {
+    let server = Server::stand_in().await;
+    let mut hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    server.faulty().set_node(Node::Deferred);
+    hand.state = State::RollingBack;
+    assert!(hand.set(1).await.is_err());
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(3));
+    server.faulty().set_node(Node::Prompt);
+    hand.set(1).await.unwrap();
+    assert_eq!(hand.observe().await.unwrap(), Shape::of(1));
+}
+
 #[tokio::test]
 async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
     let server = Server::stand_in().await;
@@ -279,12 +352,9 @@ async fn what_a_node_has_not_done_yet_is_not_done_and_the_way_back_knows() {
     assert_eq!(notes(&server).await, json!(["1", null]));
 }
 
-#[tokio::test]
-async fn pods_that_were_made_since_have_the_size_of_the_template() {
-    let server = Server::stand_in().await;
-    let hand = running(&server).await.unwrap();
-    hand.set(3).await.unwrap();
-    for pod in pods(&server).await {
+/// Lets all pods be made anew.
+async fn renew(server: &Server) {
+    for pod in pods(server).await {
         let name = pod["metadata"]["name"].as_str().unwrap();
         let path = server.path("api/v1", &format!("pods/{name}"));
         let done = server
@@ -297,7 +367,28 @@ async fn pods_that_were_made_since_have_the_size_of_the_template() {
             .await;
         done.unwrap();
     }
+}
+
+#[tokio::test]
+async fn pods_that_were_made_since_have_the_size_of_the_template() {
+    let server = Server::stand_in().await;
+    let hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    renew(&server).await;
     assert_eq!(hand.observe().await.unwrap(), Shape::of(1));
     hand.set(3).await.unwrap();
     assert_eq!(requests(&server).await, ["300m", "300m"]);
+}
+
+#[tokio::test]
+async fn what_a_node_will_never_do_to_new_pods_is_taken_back_to_the_template() {
+    let server = Server::stand_in().await;
+    let hand = running(&server).await.unwrap();
+    hand.set(3).await.unwrap();
+    renew(&server).await;
+    server.faulty().set_node(Node::Infeasible);
+    let refusal = hand.set(5).await.unwrap_err();
+    assert_eq!(refusal.verdict(), Verdict::GiveUp);
+    assert_eq!(requests(&server).await, ["100m", "100m"]);
+    assert_eq!(notes(&server).await, json!(["1", null]));
 }

@@ -76,9 +76,11 @@ workloads:
   sizing: {{per_replica: 120, min: 3, max: 40}}
   rollout: {rollout}
   actuator: {{use: cluster, target: {{namespace: {}, {target}}}}}
+guards: {{kill_switch_file: {}}}
 ",
             server.kubeconfig.display(),
             server.namespace,
+            server.kill_switch().display(),
         );
         let document = yaml::Document::parse("c.yml", &text).unwrap();
         let settings = document.check(|node| node.map(|fields| Settings::read(fields, &["d"])));

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Target,
     actuator::Verdict,
-    config::{ActuatorConfig, Settings},
+    config::{ActuatorConfig, Guards, Settings},
 };
 use series::Timestamp;
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Instant};
@@ -15,6 +15,7 @@ struct Scripts {
     folder: tempfile::TempDir,
     driver: ExecDriver,
     target: Target,
+    guards: Guards,
 }
 
 impl Scripts {
@@ -44,6 +45,7 @@ impl Scripts {
         Self {
             driver: ExecDriver::new((**exec).clone()),
             target: Target::from([("name".to_owned(), "shop".to_owned())]),
+            guards: Guards::standard(),
             folder,
         }
     }
@@ -56,6 +58,7 @@ impl Scripts {
             workload: "shop",
             alerts: &[],
             state: store::State::Applying,
+            guards: &self.guards,
             now: Timestamp::from_seconds(0),
         }
     }

@@ -1,15 +1,16 @@
 //! Requests to the API server: each is sent once, in its time, and what the server says is kept in its own words.
 
-use crate::{actuator::ActuatorError, config::KubernetesActuator};
+use super::connection::{connect, lost};
+use crate::{
+    actuator::ActuatorError,
+    config::{Guards, KubernetesActuator},
+    guards::kill_switch,
+};
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
-use kube::{
-    Client, Config,
-    client::Body,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::{Client, client::Body};
 use serde_json::Value;
-use std::{path::Path, time::Duration};
+use std::{ops::Deref, time::Duration};
 use tokio::sync::OnceCell;
 
 /// The name under which the API server keeps who set a field.
@@ -22,6 +23,13 @@ pub(super) struct Api {
     client: OnceCell<Client>,
 }
 
+/// The API server while an effect or a way back is under way, the only time when anything of a workload is written.
+#[derive(Clone, Copy)]
+pub(super) struct Effect<'a> {
+    pub(super) api: &'a Api,
+    pub(super) guards: &'a Guards,
+}
+
 /// What is to be written, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
@@ -31,16 +39,11 @@ pub(super) struct Order {
     pub(super) body: Value,
 }
 
-/// A server that is there answers a connection within seconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The longest answer that is read: a list of a thousand pods has about six megabytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// How much of a refusal is quoted.
 const MAX_QUOTED_CHARS: usize = 400;
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl Order {
     /// A change of some fields of an object.
@@ -94,6 +97,24 @@ impl Order {
     }
 }
 
+impl Deref for Effect<'_> {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        self.api
+    }
+}
+
+impl Effect<'_> {
+    /// Writes something, once, unless the kill switch has been thrown since the write before.
+    pub(super) async fn send(&self, order: &Order) -> Result<Value, ActuatorError> {
+        if let Some(why) = kill_switch(self.guards) {
+            return Err(ActuatorError::Stopped(why));
+        }
+        self.write(order, "").await
+    }
+}
+
 impl Api {
     pub(super) fn new(config: KubernetesActuator) -> Self {
         Self {
@@ -111,8 +132,8 @@ impl Api {
         self.request(Request::get(path).body(Body::empty())).await
     }
 
-    /// Writes something, once.
-    pub(super) async fn send(&self, order: &Order) -> Result<Value, ActuatorError> {
+    /// Writes down what was done, which nothing forbids.
+    pub(super) async fn note(&self, order: &Order) -> Result<Value, ActuatorError> {
         self.write(order, "").await
     }
 
@@ -149,48 +170,6 @@ impl Api {
             Ok(outcome) => outcome,
             Err(_) => Err(ActuatorError::TimedOut(limit)),
         }
-    }
-}
-
-/// What is wrong with a file that says where a cluster is, if something is.
-pub(crate) fn check_kubeconfig(path: &Path, context: Option<&str>) -> Result<(), String> {
-    let in_full = |error: kube::config::KubeconfigError| crate::error::in_full(&error);
-    let kubeconfig = Kubeconfig::read_from(path).map_err(in_full)?;
-    let wanted = context.or(kubeconfig.current_context.as_deref());
-    let wanted = wanted.ok_or("has no current context, so `context` is needed")?;
-    if !kubeconfig.contexts.iter().any(|one| one.name == wanted) {
-        return Err(format!("has no context `{wanted}`"));
-    }
-    Ok(())
-}
-
-async fn connect(config: &KubernetesActuator) -> Result<Client, Cause> {
-    let found = match &config.kubeconfig {
-        Some(path) => {
-            let options = KubeConfigOptions {
-                context: config.context.clone(),
-                ..KubeConfigOptions::default()
-            };
-            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?
-        }
-        None => Config::infer().await?,
-    };
-    let mut found = found;
-    // The client would send a write again by itself, up to fifteen times; trying again is the supervisor's.
-    found.default_retry = false;
-    found.connect_timeout = Some(CONNECT_TIMEOUT);
-    found.read_timeout = Some(config.timeout);
-    found.write_timeout = Some(config.timeout);
-    found.reset_reader_on_write = true;
-    Ok(Client::try_from(found)?)
-}
-
-fn lost(error: kube::Error) -> ActuatorError {
-    match error {
-        // Nothing was sent: the credential could not be had.
-        kube::Error::Auth(error) => ActuatorError::NoCluster(Box::new(error)),
-        kube::Error::Service(error) => ActuatorError::Lost(error),
-        other => ActuatorError::Lost(Box::new(other)),
     }
 }
 

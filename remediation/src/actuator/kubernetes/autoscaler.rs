@@ -117,13 +117,18 @@ pub(super) fn floor(autoscaler: &Value) -> Result<u32, ActuatorError> {
 pub(super) fn order(found: &Found, bounds: Bounds, floor: u32, raise_max: bool) -> Order {
     let mut metadata = json!({"resourceVersion": found.version});
     let mut spec = json!({"minReplicas": floor});
-    let own = bounds.max_before.unwrap_or(bounds.max);
+    // Who changed the maximum since we raised it has the last word.
+    let stands = found.shape.set_point();
+    let ours = bounds.max_before.filter(|_| bounds.max == stands);
+    let own = ours.unwrap_or(bounds.max);
     if floor > own && raise_max {
         metadata["annotations"] = json!({MAX_BEFORE: own.to_string()});
         spec["maxReplicas"] = json!(floor);
     } else if floor <= own && bounds.max_before.is_some() {
         metadata["annotations"] = json!({MAX_BEFORE: null});
-        spec["maxReplicas"] = json!(own);
+        if ours.is_some() {
+            spec["maxReplicas"] = json!(own);
+        }
     }
     Order::merge(
         found.path.clone(),

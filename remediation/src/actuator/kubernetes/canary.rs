@@ -2,7 +2,7 @@
 
 use super::{
     Found, Means,
-    api::{Api, Order},
+    api::{Api, Effect, Order},
     scale::{number, version},
     setting::{SIZE, annotated, fill, rendered},
 };
@@ -87,7 +87,7 @@ pub(super) async fn look(
 /// Brings copy and original to a shape: the copy first, so that whatever comes between leaves the original
 /// without one rather than with one that is of no use.
 pub(super) async fn carry_out(
-    api: &Api,
+    api: Effect<'_>,
     object: &Object,
     (found, trial): (&Found, &Trial),
     (order, shape): (Order, Shape),

@@ -1,7 +1,7 @@
 //! Events in the cluster, so that who looks at an object there sees what was done to it and why.
 
 use super::api::{Api, Order};
-use crate::{Shape, actuator::Occasion, config::Object};
+use crate::{Fleets, Shape, actuator::Occasion, config::Object};
 use http::Method;
 use serde_json::json;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) async fn tell(
     change: (Shape, Shape),
 ) {
     let order = order(occasion, object, change);
-    let said = tokio::time::timeout(LIMIT, api.send(&order)).await;
+    let said = tokio::time::timeout(LIMIT, api.note(&order)).await;
     let why = match said {
         // The event of an earlier try is there already.
         Ok(Ok(_) | Err(crate::actuator::ActuatorError::Refused { status: 409, .. })) => return,
@@ -43,12 +43,7 @@ fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) ->
     let note = format!("{from} → {to}, action {action} on workload {workload}");
     let note: String = note.chars().take(MAX_NOTE_CHARS).collect();
     // One name for one change: the event of a second try is the same event.
-    let canary = to.canary.unwrap_or_default();
-    let step = match canary.size {
-        0 => to.set_point().to_string(),
-        size => format!("canary.{size}.{}", canary.percent),
-    };
-    let name = format!("{}.{action}.{step}", object.name);
+    let name = format!("{}.{action}.{}", object.name, step(to));
     let name = match occasion.state {
         State::RollingBack => format!("{name}.back"),
         _ => name,
@@ -80,6 +75,16 @@ fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) ->
     }
 }
 
+/// What tells a stage from the others of its action.
+fn step(to: Shape) -> String {
+    let canary = to.canary.unwrap_or_default();
+    match (to.fleets, canary.size) {
+        (Some(Fleets { active, idle }), _) => format!("{}.{}.{idle}", active.as_str(), to.replicas),
+        (None, 0) => to.set_point().to_string(),
+        (None, size) => format!("canary.{size}.{}", canary.percent),
+    }
+}
+
 /// The end of a name tells one from another.
 fn shortened(name: &str) -> &str {
     const MAX_BYTES: usize = 253;
@@ -92,4 +97,38 @@ fn micros(occasion: Occasion<'_>) -> String {
     let millis = occasion.now.as_millis();
     let at = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
     at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Canary, Colour, Strategy};
+    use std::collections::BTreeSet;
+
+    #[track_caller]
+    fn check(strategy: &Strategy, before: Shape) {
+        let stages = strategy.stages(before, 6).unwrap();
+        let steps: BTreeSet<_> = stages.iter().map(|stage| step(stage.shape)).collect();
+        assert_eq!(steps.len(), stages.len(), "{steps:?}");
+    }
+
+    #[test]
+    fn each_stage_of_an_action_has_an_event_of_its_own() {
+        let fleets = Some(Fleets {
+            active: Colour::Blue,
+            idle: 0,
+        });
+        let retain = Duration::from_secs(60);
+        let before = Shape::of(3);
+        check(&Strategy::BlueGreen { retain }, Shape { fleets, ..before });
+        let steps = vec![0.3, 0.6];
+        let canary = Some(Canary::default());
+        check(
+            &Strategy::Canary {
+                steps: steps.clone(),
+            },
+            Shape { canary, ..before },
+        );
+        check(&Strategy::Canary { steps }, before);
+    }
 }

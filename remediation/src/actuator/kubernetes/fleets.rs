@@ -2,7 +2,7 @@
 
 use super::{
     Found, Means,
-    api::{Api, Order},
+    api::{Api, Effect, Order},
     autoscaler,
     scale::{self, number, version},
 };
@@ -84,14 +84,14 @@ async fn side(api: &Api, object: &Object, colour: Colour) -> Result<Side, Actuat
 
 /// Brings both to a shape. The Service is not switched to a fleet that is not ready.
 pub(super) async fn carry_out(
-    api: &Api,
+    api: Effect<'_>,
     (found, pair): (&Found, &Pair),
     shape: Shape,
 ) -> Result<(), ActuatorError> {
     for order in pair.orders(found, shape)? {
         let is_switch = order.path == found.path;
         if is_switch {
-            pair.await_ready(api, shape).await?;
+            pair.await_ready(&api, shape).await?;
         }
         let answer = api.send(&order).await?;
         pair.confirm(&order, &answer, is_switch)?;

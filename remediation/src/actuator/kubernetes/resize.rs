@@ -2,7 +2,7 @@
 
 use super::{
     Found, Means,
-    api::{Api, Order},
+    api::{Api, Effect, Order},
     scale::version,
     setting::{SIZE, annotated, named, odd, rendered, resources, skeleton},
 };
@@ -48,25 +48,25 @@ pub(super) async fn look(
     if selector.is_empty() {
         return Err(ActuatorError::Unreadable("it selects no pods".to_owned()));
     }
-    let resizing = Resizing {
+    let mut resizing = Resizing {
         container: container.name.clone(),
         pods: format!("/api/v1/namespaces/{}/pods", object.namespace),
         selector: percent_encoded(selector),
         begun: annotated(value, BEGUN)?,
         size: annotated(value, SIZE)?.unwrap_or(setting.initial),
     };
-    let mut size = resizing.size;
-    if resizing.begun.is_none() && size != setting.initial {
+    if resizing.begun.is_none() && resizing.size != setting.initial {
         // Pods that were made since have the size of the template.
-        let wanted = rendered(object, size)?;
+        let wanted = rendered(object, resizing.size)?;
         let pods = resizing.list(api, object).await?;
         let has_size = |pod: &&Value| resizing.asks(pod, &wanted).is_ok_and(|odd| odd.is_none());
         if !pods.is_empty() && !pods.iter().any(|pod| has_size(&pod)) {
-            size = setting.initial;
+            // Also what a resize that does not come about is taken back to.
+            resizing.size = setting.initial;
         }
     }
     Ok(Found {
-        shape: Shape::of(size),
+        shape: Shape::of(resizing.size),
         version: version(value)?,
         path,
         means: Means::Pods(resizing),
@@ -88,14 +88,18 @@ impl Found {
 
 /// Resizes all pods and waits for their nodes, between two notes: how far it may have come, and that it is done.
 pub(super) async fn carry_out(
-    api: &Api,
+    api: Effect<'_>,
     object: &Object,
     (found, resizing): (&Found, &Resizing),
     (order, shape, back): (Order, Shape, bool),
 ) -> Result<(), ActuatorError> {
     let number = shape.set_point();
-    // On the way back the note stays what it was: pods may have come that far.
-    let begun = resizing.begun.filter(|_| back).unwrap_or(number);
+    // On the way back the note is of what pods may have come to, or half of a way would pass for all of it.
+    let begun = if back {
+        resizing.begun.unwrap_or(resizing.size)
+    } else {
+        number
+    };
     let notes = json!({SIZE: resizing.size.to_string(), BEGUN: begun.to_string()});
     let note = skeleton(object, &found.version, &notes);
     api.send(&Order::apply(found.path.clone(), note)).await?;
@@ -138,7 +142,12 @@ pub(super) async fn rehearse(
 }
 
 impl Resizing {
-    async fn resize(&self, api: &Api, object: &Object, number: u32) -> Result<(), ActuatorError> {
+    async fn resize(
+        &self,
+        api: Effect<'_>,
+        object: &Object,
+        number: u32,
+    ) -> Result<(), ActuatorError> {
         let started = Instant::now();
         let wanted = rendered(object, number)?;
         if self.ask(api, object, number).await? == 0 {
@@ -147,7 +156,7 @@ impl Resizing {
             ));
         }
         loop {
-            let pods = self.list(api, object).await?;
+            let pods = self.list(&api, object).await?;
             let waiting = pods.iter().find_map(|pod| self.awaits(pod, &wanted));
             let Some(waiting) = waiting else {
                 return Ok(());
@@ -161,9 +170,14 @@ impl Resizing {
     }
 
     /// Asks the server to give all pods a size, and returns how many there are.
-    async fn ask(&self, api: &Api, object: &Object, number: u32) -> Result<usize, ActuatorError> {
+    async fn ask(
+        &self,
+        api: Effect<'_>,
+        object: &Object,
+        number: u32,
+    ) -> Result<usize, ActuatorError> {
         let wanted = rendered(object, number)?;
-        let pods = self.list(api, object).await?;
+        let pods = self.list(&api, object).await?;
         for pod in &pods {
             if self.asks(pod, &wanted)?.is_none() {
                 continue;
