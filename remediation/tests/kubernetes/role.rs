@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 /// The documentation's role: what is asked for always, or with that which only some workloads need.
 fn rules(is_all: bool) -> Value {
     let page = include_str!("../../../docs/kubernetes.md");
-    let (_, role) = page.split_once("## The least that it needs").unwrap();
-    let (_, role) = role.split_once("rules:\n").unwrap();
-    let (role, _) = role.split_once("---\n").unwrap();
-    let lines = role.lines().map(|line| match line.strip_prefix("# -") {
+    let (_, chapter) = page.split_once("## The least that it needs").unwrap();
+    let (_, listed) = chapter.split_once("rules:\n").unwrap();
+    let (listed, _) = listed.split_once("---\n").unwrap();
+    let lines = listed.lines().map(|line| match line.strip_prefix("# -") {
         Some(rule) if is_all => format!("-{rule}\n"),
         _ => format!("{line}\n"),
     });

@@ -118,7 +118,7 @@ mod tests {
             active: Colour::Blue,
             idle: 0,
         });
-        let retain = Duration::from_secs(60);
+        let retain = Duration::from_mins(1);
         let before = Shape::of(3);
         check(&Strategy::BlueGreen { retain }, Shape { fleets, ..before });
         let steps = vec![0.3, 0.6];
