@@ -8,6 +8,7 @@ use crate::{
     say::say,
     table::{Align, table},
 };
+use anyhow::ensure;
 use api::Api;
 use serde_json::{Value, json};
 
@@ -32,20 +33,51 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
             api.pass_on("api/v1/actions/export", &query).await
         }
         ActionsCommand::Approve { id } => {
-            // The yes is for what is seen here, whatever happens in between.
-            let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
-            let body = json!({ "plan_hash": action["plan_hash"] });
+            let body = seen(&api, &id).await?.with_plan()?;
             api.decide(&id, "approve", body).await
         }
         ActionsCommand::Override { id, replicas } => {
-            let body = json!({ "replicas": replicas });
+            let mut body = seen(&api, &id).await?.with_plan()?;
+            body["replicas"] = json!(replicas);
             api.decide(&id, "override", body).await
         }
         ActionsCommand::Reject { id, reason } => {
-            let body = json!({ "reason": reason });
+            let mut body = seen(&api, &id).await?.without_plan();
+            body["reason"] = json!(reason);
             api.decide(&id, "reject", body).await
         }
-        ActionsCommand::Rollback { id } => api.decide(&id, "rollback", json!({})).await,
+        ActionsCommand::Rollback { id } => {
+            let body = seen(&api, &id).await?.without_plan();
+            api.decide(&id, "rollback", body).await
+        }
+    }
+}
+
+/// An action as it is seen here: a decision is for that, whatever happens in between.
+struct Seen(Value);
+
+async fn seen(api: &Api, id: &str) -> anyhow::Result<Seen> {
+    let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
+    Ok(Seen(action))
+}
+
+impl Seen {
+    /// The body of a decision about a plan, which there has to be.
+    fn with_plan(self) -> anyhow::Result<Value> {
+        let plan = self.0["plan_hash"].clone();
+        ensure!(
+            plan.is_string(),
+            "action {} has no plan to decide on",
+            text(&self.0, "id")
+        );
+        let mut body = self.without_plan();
+        body["plan_hash"] = plan;
+        Ok(body)
+    }
+
+    /// The body of a decision about an action.
+    fn without_plan(self) -> Value {
+        json!({ "state": self.0["state"], "stage": self.0["stage"] })
     }
 }
 
@@ -106,6 +138,16 @@ fn text(value: &Value, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_is_for_what_was_seen_and_not_for_a_plan_to_come() {
+        let seen =
+            |plan| Seen(json!({ "id": "a1", "state": "paused", "stage": 1, "plan_hash": plan }));
+        let body = json!({ "state": "paused", "stage": 1, "plan_hash": "9b" });
+        assert_eq!(seen(json!("9b")).with_plan().unwrap(), body);
+        let error = seen(Value::Null).with_plan().unwrap_err().to_string();
+        assert_eq!(error, "action a1 has no plan to decide on");
+    }
 
     #[test]
     fn actions_are_listed_in_aligned_columns() {

@@ -91,6 +91,13 @@ impl Door {
         self.gate.load_full()
     }
 
+    /// The name that the server listens on, where callers have to name it: they need no password, nobody said that
+    /// this is as it should be, and no certificate holds the server to its names.
+    pub(crate) fn own_name(&self) -> Option<&str> {
+        let is_bound = self.allow_unauthenticated || self.tls.is_some() || !self.gate().is_open();
+        (!is_bound).then(|| self.listen_address.host())
+    }
+
     /// How the server proves itself; `None` where it speaks plain HTTP.
     pub(crate) fn tls(&self) -> Option<RustlsConfig> {
         self.tls.clone()

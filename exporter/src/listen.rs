@@ -21,6 +21,11 @@ impl ListenAddress {
         self.candidates.iter().all(|one| one.ip().is_loopback())
     }
 
+    /// The name or address as it was written; empty for a port alone.
+    pub(crate) fn host(&self) -> &str {
+        self.text.rsplit_once(':').map_or("", |(host, _)| host)
+    }
+
     /// Takes the first candidate that can be had.
     pub(crate) fn listen(&self) -> anyhow::Result<TcpListener> {
         let listener = TcpListener::bind(&self.candidates[..]);
@@ -73,6 +78,10 @@ mod tests {
     fn a_port_alone_is_every_address_of_the_machine() {
         let every = address(":9755");
         assert!(!every.is_loopback());
+        assert_eq!(
+            (every.host(), address("localhost:9755").host()),
+            ("", "localhost")
+        );
         assert_eq!(every.candidates[0].to_string(), "[::]:9755");
         assert_eq!(every.candidates[1].to_string(), "0.0.0.0:9755");
     }

@@ -15,6 +15,11 @@ impl Remediation {
         self.journal.record(id).await
     }
 
+    /// An action with its history, looks, and the oldest `limit` of its alerts.
+    pub async fn record_up_to(&self, id: ActionId, limit: u32) -> Result<Record, StoreError> {
+        self.journal.record_up_to(id, limit).await
+    }
+
     /// At most `limit` actions that changed at or after `since`, oldest first, from the one proposed after
     /// `after` on.
     pub async fn changed_since(

@@ -1,7 +1,7 @@
 //! What people may do: look, approve, reject, override, roll back.
 
 use crate::{
-    Plan, Remediation,
+    Decider, Plan, Remediation,
     machine::{self, Event, Step},
 };
 use series::Timestamp;
@@ -22,6 +22,14 @@ pub enum ControlError {
         /// What was wanted, such as "approved".
         wanted: &'static str,
     },
+    /// What the decision was about is over; nothing was changed.
+    #[error("action {id} has moved on, and is {state} by now: look at it again")]
+    MovedOn {
+        /// The action.
+        id: ActionId,
+        /// The state it is in.
+        state: State,
+    },
     /// The workload's limits stand against it.
     #[error("this cannot be: {0}")]
     NotAllowed(String),
@@ -37,20 +45,19 @@ impl Remediation {
     /// Says yes to an action that awaits approval, whose grace period then begins, or to an effect that could
     /// not be called good or bad, which then stays.
     ///
-    /// The yes is for the plan whose [`Plan::hash`] is `of`, or for the present one where none is given; if
-    /// there is another one by then, it is refused.
+    /// The yes is for what the decider saw; if there is another plan or question by then, it is refused.
     pub async fn approve(
         &self,
         id: ActionId,
-        actor: &str,
-        of: Option<&str>,
+        decider: impl Into<Decider<'_>>,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
-        let actor = actor.to_owned();
+        let decider = decider.into();
+        let actor = decider.name.to_owned();
         let decision = Decision {
             event: |_: &Plan| Ok(Event::Approved { actor }),
             wanted: "approved",
-            of,
+            decider,
         };
         self.decide(id, decision, now).await
     }
@@ -60,26 +67,29 @@ impl Remediation {
     pub async fn reject(
         &self,
         id: ActionId,
-        actor: &str,
+        decider: impl Into<Decider<'_>>,
         reason: &str,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
+        let decider = decider.into();
         let event = Event::Rejected {
-            actor: actor.to_owned(),
+            actor: decider.name.to_owned(),
             reason: reason.to_owned(),
         };
-        self.control(id, &event, "rejected", now).await
+        let order = (&event, "rejected");
+        self.control(id, &decider, order, now).await
     }
 
-    /// Puts another number of replicas in place of the planned one, and says yes to it. The workload's bounds
-    /// and step limits hold for people, too.
+    /// Puts another number of replicas in place of the planned one, and says yes to it; if the decider saw another
+    /// plan, it is refused. The workload's bounds and step limits hold for people, too.
     pub async fn override_plan(
         &self,
         id: ActionId,
-        actor: &str,
+        decider: impl Into<Decider<'_>>,
         replicas: u32,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
+        let decider = decider.into();
         let current = self.current();
         let (action, _) = self.journal.action(id).await?;
         let Some((workload, _)) = current.reach(&action.workload) else {
@@ -89,7 +99,7 @@ impl Remediation {
             let objection = workload.sizing.objection(replicas, plan.observed);
             objection.map_or(Ok(()), Err)?;
             let edited = workload.rollout.strategy.edit(plan, replicas)?;
-            let actor = actor.to_owned();
+            let actor = decider.name.to_owned();
             Ok(Event::Edited {
                 plan: Plan {
                     why: format!("{replicas} wanted by {actor}; before: {}", plan.why),
@@ -102,7 +112,7 @@ impl Remediation {
         let decision = Decision {
             event: edit,
             wanted: "overridden",
-            of: None,
+            decider,
         };
         self.decide(id, decision, now).await
     }
@@ -111,12 +121,13 @@ impl Remediation {
     pub async fn rollback(
         &self,
         id: ActionId,
-        actor: &str,
+        decider: impl Into<Decider<'_>>,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
-        let actor = actor.to_owned();
-        self.control(id, &Event::RollbackAsked { actor }, "rolled back", now)
-            .await
+        let decider = decider.into();
+        let actor = decider.name.to_owned();
+        let order = (&Event::RollbackAsked { actor }, "rolled back");
+        self.control(id, &decider, order, now).await
     }
 
     /// At most `limit` actions, newest first.
@@ -150,11 +161,15 @@ impl Remediation {
         decision: Decision<'_, impl FnOnce(&Plan) -> Result<Event, String>>,
         now: Timestamp,
     ) -> Result<Action, ControlError> {
-        let Decision { event, wanted, of } = decision;
-        let (action, _) = self.journal.action(id).await?;
+        let Decision {
+            event,
+            wanted,
+            decider,
+        } = decision;
+        let action = self.as_seen(id, &decider).await?;
         let not_now = |state| ControlError::NotNow { id, state, wanted };
         let plan = Plan::from_json(action.plan.as_ref()).map_err(|_| not_now(action.state))?;
-        if of.is_some_and(|of| of != plan.hash()) {
+        if decider.plan.is_some_and(|seen| seen != plan.hash()) {
             return Err(StoreError::PlanChanged { id }.into());
         }
         let event = event(&plan).map_err(ControlError::NotAllowed)?;
@@ -166,13 +181,23 @@ impl Remediation {
     async fn control(
         &self,
         id: ActionId,
-        event: &Event,
-        wanted: &'static str,
+        decider: &Decider<'_>,
+        (event, wanted): (&Event, &'static str),
         now: Timestamp,
     ) -> Result<Action, ControlError> {
-        let (action, _) = self.journal.action(id).await?;
+        let action = self.as_seen(id, decider).await?;
         let step = self.step(&action, event, wanted, now)?;
         Ok(self.write_down(&action, step, Some(event), now).await?)
+    }
+
+    /// The action, if the decision still means what it meant. The compare-and-swap holds it to that.
+    async fn as_seen(&self, id: ActionId, decider: &Decider<'_>) -> Result<Action, ControlError> {
+        let (action, _) = self.journal.action(id).await?;
+        if decider.still_means(&action) {
+            return Ok(action);
+        }
+        let state = action.state;
+        Err(ControlError::MovedOn { id, state })
     }
 
     fn step(
@@ -200,6 +225,5 @@ struct Decision<'a, F> {
     /// What it comes to, or why it may not be.
     event: F,
     wanted: &'static str,
-    /// The hash of the plan that it is about, where the caller knows one.
-    of: Option<&'a str>,
+    decider: Decider<'a>,
 }

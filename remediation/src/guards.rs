@@ -8,7 +8,7 @@ use crate::{
     work::{Finding, Job},
 };
 use series::{PromDuration, Timestamp};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 use store::{Action, Mode, StoreError};
 
 /// Over which time effects are counted against `max_actions_per_hour`.
@@ -172,12 +172,13 @@ pub(crate) fn overruled(job: &Job<'_>, plan: &Plan) -> Option<String> {
     }
 }
 
-/// Why nothing may be done, if nothing may. A file that cannot be looked for counts as there.
+/// Why nothing may be done, if nothing may. A link counts as there wherever it leads, and so does a file that cannot
+/// be looked for.
 pub(crate) fn kill_switch(guards: &Guards) -> Option<String> {
     let path = guards.kill_switch_file.as_deref()?;
-    match path.try_exists() {
-        Ok(false) => None,
-        Ok(true) => Some(format!("the kill switch {} is there", path.display())),
+    match path.symlink_metadata() {
+        Ok(_) => Some(format!("the kill switch {} is there", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(format!(
             "the kill switch {} cannot be looked for: {error}",
             path.display()

@@ -13,6 +13,7 @@ pub mod alerting;
 mod clearing;
 pub mod config;
 mod controls;
+mod decider;
 mod error;
 mod feedback;
 mod guards;
@@ -37,6 +38,7 @@ mod verification;
 mod work;
 
 pub use controls::ControlError;
+pub use decider::Decider;
 pub use error::RemediationError;
 pub use feedback::{Effect, Learned, Measured};
 pub use plan::{Plan, Stage, Target};

@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use store::Journal;
 
@@ -23,6 +23,8 @@ pub struct Remediation {
     /// Held from the last look at the guards to the transition, so that two actions cannot both be the last
     /// one that a limit allows.
     pub(crate) gate: tokio::sync::Mutex<()>,
+    /// Held while the file of the kill switch is looked at and changed.
+    pub(crate) switch: Mutex<()>,
     drivers: Arc<dyn Drivers>,
     current: RwLock<Arc<Current>>,
 }
@@ -48,6 +50,7 @@ impl Remediation {
             alerting: ports.alerting,
             progress: Progress::default(),
             gate: tokio::sync::Mutex::default(),
+            switch: Mutex::default(),
             drivers: ports.drivers,
             current: RwLock::new(Arc::new(current)),
         })

@@ -1,11 +1,13 @@
 //! The kill switch in people's hands: making the file that stops everything, and taking it away.
 
+mod file;
+
 use crate::{Remediation, guards::kill_switch};
 use series::Timestamp;
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
+    sync::{MutexGuard, PoisonError},
 };
 use store::{StoreError, SwitchTurn};
 
@@ -37,7 +39,13 @@ pub enum SwitchError {
         /// Why not.
         source: io::Error,
     },
-    /// The journal cannot be read or written.
+    /// Somebody threw it while its release was written down, so it stays thrown.
+    #[error("the kill switch was thrown again meanwhile ({0}), so it is not released")]
+    ThrownAgain(String),
+    /// The kill switch is thrown, and the journal does not say so.
+    #[error("the kill switch is thrown and stops everything, but that could not be written down")]
+    Unrecorded(#[source] StoreError),
+    /// The journal cannot be written, so nothing was changed.
     #[error(transparent)]
     Journal(#[from] StoreError),
 }
@@ -57,8 +65,8 @@ impl Remediation {
         }))
     }
 
-    /// Stops everything by making the file. That the journal cannot be written does not hinder it: the error
-    /// then tells that the switch is thrown all the same.
+    /// Stops everything by making the file anew, whoever made it before. That the journal cannot be written does
+    /// not hinder it: [`SwitchError::Unrecorded`] then tells that the switch is thrown all the same.
     pub async fn throw_kill_switch(
         &self,
         actor: &str,
@@ -66,15 +74,20 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<(), SwitchError> {
         let file = self.kill_switch_file()?;
-        let is_new = make(&file, &format!("{actor}: {reason}\n"))?;
-        tracing::warn!(actor, reason, file = %file.display(), "kill switch thrown");
-        if is_new {
-            self.journal.note_switch(true, now, actor, reason).await?;
+        let content = format!("{actor}, {}: {reason}\n", rfc3339(now));
+        {
+            let _turn = self.turn();
+            if let Err(source) = file::make(&file, &content) {
+                let what = "make";
+                return Err(SwitchError::File { what, file, source });
+            }
         }
-        Ok(())
+        tracing::warn!(actor, reason, file = %file.display(), "kill switch thrown");
+        let noted = self.journal.note_switch(true, now, actor, reason).await;
+        noted.map_err(SwitchError::Unrecorded)
     }
 
-    /// Lets things go on by taking the file away, which is written down first.
+    /// Lets things go on by taking the file away, which is written down first. A file that was made meanwhile stays.
     pub async fn release_kill_switch(
         &self,
         actor: &str,
@@ -82,21 +95,26 @@ impl Remediation {
         now: Timestamp,
     ) -> Result<(), SwitchError> {
         let file = self.kill_switch_file()?;
-        if matches!(file.try_exists(), Ok(false)) {
+        let failed = |source| SwitchError::File {
+            what: "take away",
+            file: file.clone(),
+            source,
+        };
+        let Some(seen) = file::mark(&file).map_err(failed)? else {
             return Ok(());
-        }
+        };
         self.journal.note_switch(false, now, actor, reason).await?;
-        match fs::remove_file(&file) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SwitchError::File {
-                what: "take away",
-                file,
-                source,
-            }),
-            _ => {
-                tracing::warn!(actor, reason, file = %file.display(), "kill switch released");
-                Ok(())
-            }
+        let _turn = self.turn();
+        if !file::take_away(&file, &seen).map_err(failed)? {
+            return Err(SwitchError::ThrownAgain(file::words(&file)));
         }
+        tracing::warn!(actor, reason, file = %file.display(), "kill switch released");
+        Ok(())
+    }
+
+    /// Held while the file is looked at and changed.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.switch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kill_switch_file(&self) -> Result<PathBuf, SwitchError> {
@@ -106,20 +124,7 @@ impl Remediation {
     }
 }
 
-/// Makes the file; false where it was there already, whose content stays.
-fn make(file: &Path, content: &str) -> Result<bool, SwitchError> {
-    let made = OpenOptions::new().write(true).create_new(true).open(file);
-    match made {
-        Ok(mut made) => {
-            // The file stops everything whatever it says, so a full disk is no reason to complain.
-            let _ = made.write_all(content.as_bytes());
-            Ok(true)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(source) => Err(SwitchError::File {
-            what: "make",
-            file: file.to_owned(),
-            source,
-        }),
-    }
+fn rfc3339(time: Timestamp) -> String {
+    let known = jiff::Timestamp::from_millisecond(time.as_millis());
+    known.map_or_else(|_| time.as_millis().to_string(), |time| time.to_string())
 }

@@ -20,18 +20,27 @@ pub struct Record {
     pub looks: Vec<Look>,
     /// The alerts that brought it about, joined it or ended it, oldest first, as far as they are still kept.
     pub deliveries: Vec<RecordedDelivery>,
+    /// How many of those alerts there are, read or not.
+    #[serde(skip)]
+    pub n_deliveries: u64,
 }
 
 impl Journal {
     /// All that belongs to one action.
     pub async fn record(&self, id: ActionId) -> Result<Record, StoreError> {
+        self.record_up_to(id, u32::MAX).await
+    }
+
+    /// What belongs to one action, with the oldest `limit` of its alerts.
+    pub async fn record_up_to(&self, id: ActionId, limit: u32) -> Result<Record, StoreError> {
         let failed = doing("read an action with its history");
         let mut tx = self.readers.begin().await.map_err(failed)?;
         Ok(Record {
             action: transition::fetch(&mut tx, id).await?,
             transitions: transition::history(&mut tx, id).await?,
             looks: look::looks(&mut tx, id).await?,
-            deliveries: deliveries(&mut tx, id).await?,
+            deliveries: deliveries(&mut tx, id, limit).await?,
+            n_deliveries: count(&mut tx, id).await?,
         })
     }
 
@@ -64,19 +73,31 @@ impl Journal {
     pub async fn deliveries_of(&self, id: ActionId) -> Result<Vec<RecordedDelivery>, StoreError> {
         let failed = doing("list the alerts of an action");
         let mut connection = self.readers.acquire().await.map_err(failed)?;
-        deliveries(&mut connection, id).await
+        deliveries(&mut connection, id, u32::MAX).await
     }
 }
 
 async fn deliveries(
     connection: &mut SqliteConnection,
     id: ActionId,
+    limit: u32,
 ) -> Result<Vec<RecordedDelivery>, StoreError> {
-    let sql = "SELECT * FROM deliveries WHERE action = $1 ORDER BY received_at, fingerprint";
+    let sql =
+        "SELECT * FROM deliveries WHERE action = $1 ORDER BY received_at, fingerprint LIMIT $2";
     let rows = sqlx::query(sql)
         .bind(id.to_string())
+        .bind(i64::from(limit))
         .fetch_all(connection)
         .await
         .map_err(doing("list the alerts of an action"))?;
     rows.iter().map(rows::delivery).collect()
+}
+
+async fn count(connection: &mut SqliteConnection, id: ActionId) -> Result<u64, StoreError> {
+    let n: i64 = sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE action = $1")
+        .bind(id.to_string())
+        .fetch_one(connection)
+        .await
+        .map_err(doing("count the alerts of an action"))?;
+    Ok(n.unsigned_abs())
 }

@@ -789,6 +789,9 @@ async fn an_export_holds_all_that_changed_with_all_that_belongs_to_it() {
         .collect();
     assert_eq!(fingerprints, ["another", "shop"]);
     assert_eq!(journal.deliveries_of(id).await.unwrap(), record.deliveries);
+    let glance = journal.record_up_to(id, 1).await.unwrap();
+    assert_eq!(glance.deliveries, record.deliveries[..1]);
+    assert_eq!((glance.n_deliveries, record.n_deliveries), (2, 2));
     let line = serde_json::to_value(&record).unwrap();
     assert_eq!(line["state"], "verifying");
     assert_eq!(line["deliveries"][1]["outcome"], "acted");

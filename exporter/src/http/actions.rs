@@ -10,10 +10,12 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use remediation::{ControlError, Plan};
+use remediation::{ControlError, Decider, Plan};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{Action, ActionFilter, ActionId, Look, StoreError, Transition, UnknownWord};
+use store::{
+    Action, ActionFilter, ActionId, Look, State as ActionState, StoreError, Transition, UnknownWord,
+};
 
 /// Actions listed when a request names no limit.
 const DEFAULT_LIMIT: u32 = 100;
@@ -100,11 +102,46 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     }
 }
 
+/// The state that an action was seen in.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct SeenState(ActionState);
+
+impl TryFrom<String> for SeenState {
+    type Error = UnknownWord;
+
+    fn try_from(word: String) -> Result<Self, UnknownWord> {
+        word.parse().map(Self)
+    }
+}
+
+/// What a decision is about; what is left out may be whatever there is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Approval {
-    /// The hash of the plan that was seen; left out, the yes is for whichever there is.
+struct Seen {
+    /// The hash of the plan that was seen.
     plan_hash: Option<String>,
+    state: Option<SeenState>,
+    stage: Option<u32>,
+}
+
+impl Seen {
+    /// Reads a body, which may be empty.
+    fn read(body: &Bytes) -> Result<Self, serde_json::Error> {
+        match body.as_ref() {
+            b"" => Ok(Self::default()),
+            body => serde_json::from_slice(body),
+        }
+    }
+
+    fn by<'a>(&'a self, name: &'a str) -> Decider<'a> {
+        Decider {
+            name,
+            state: self.state.map(|SeenState(state)| state),
+            stage: self.stage,
+            plan: self.plan_hash.as_deref(),
+        }
+    }
 }
 
 /// Says yes to an action that awaits approval, or to an effect that waits for a judgement. The body may be empty.
@@ -114,19 +151,15 @@ pub(super) async fn approve(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
-    let approval: Approval = match body.as_ref() {
-        b"" => Approval::default(),
-        body => match serde_json::from_slice(body) {
-            Ok(approval) => approval,
-            Err(error) => return failure(StatusCode::BAD_REQUEST, error),
-        },
+    let seen = match Seen::read(&body) {
+        Ok(seen) => seen,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, error),
     };
-    let of = approval.plan_hash.as_deref();
     match id.parse() {
-        Ok(id) => decided(
-            &app,
-            app.remediation.approve(id, &actor, of, app.now()).await,
-        ),
+        Ok(id) => {
+            let decision = app.remediation.approve(id, seen.by(&actor), app.now());
+            decided(&app, decision.await)
+        }
         Err(error) => unknown(&error),
     }
 }
@@ -135,6 +168,19 @@ pub(super) async fn approve(
 #[serde(deny_unknown_fields)]
 pub(super) struct Override {
     replicas: u32,
+    plan_hash: Option<String>,
+    state: Option<SeenState>,
+    stage: Option<u32>,
+}
+
+impl From<Override> for Seen {
+    fn from(body: Override) -> Self {
+        Self {
+            plan_hash: body.plan_hash,
+            state: body.state,
+            stage: body.stage,
+        }
+    }
 }
 
 /// Puts another number in place of the planned one, and says yes to it.
@@ -144,15 +190,16 @@ pub(super) async fn override_plan(
     Path(id): Path<String>,
     body: Result<Json<Override>, JsonRejection>,
 ) -> Response {
-    let replicas = match body {
-        Ok(Json(Override { replicas })) => replicas,
+    let Json(body) = match body {
+        Ok(body) => body,
         Err(error) => return failure(error.status(), error.body_text()),
     };
+    let (replicas, seen) = (body.replicas, Seen::from(body));
     match id.parse() {
         Ok(id) => {
             let decision = app
                 .remediation
-                .override_plan(id, &actor, replicas, app.now());
+                .override_plan(id, seen.by(&actor), replicas, app.now());
             decided(&app, decision.await)
         }
         Err(error) => unknown(&error),
@@ -163,6 +210,8 @@ pub(super) async fn override_plan(
 #[serde(deny_unknown_fields)]
 pub(super) struct Rejection {
     reason: String,
+    state: Option<SeenState>,
+    stage: Option<u32>,
 }
 
 /// Says no to an action that has had no effect yet; the reason is kept.
@@ -172,28 +221,47 @@ pub(super) async fn reject(
     Path(id): Path<String>,
     body: Result<Json<Rejection>, JsonRejection>,
 ) -> Response {
-    let reason = match body {
-        Ok(Json(Rejection { reason })) if !reason.trim().is_empty() => reason,
+    let Rejection {
+        reason,
+        state,
+        stage,
+    } = match body {
+        Ok(Json(body)) if !body.reason.trim().is_empty() => body,
         Ok(_) => return failure(StatusCode::BAD_REQUEST, "a rejection takes a reason"),
         Err(error) => return failure(error.status(), error.body_text()),
     };
+    let seen = Seen {
+        plan_hash: None,
+        state,
+        stage,
+    };
     match id.parse() {
-        Ok(id) => decided(
-            &app,
-            app.remediation.reject(id, &actor, &reason, app.now()).await,
-        ),
+        Ok(id) => {
+            let decision = app
+                .remediation
+                .reject(id, seen.by(&actor), &reason, app.now());
+            decided(&app, decision.await)
+        }
         Err(error) => unknown(&error),
     }
 }
 
-/// Orders the way back.
+/// Orders the way back. The body may be empty.
 pub(super) async fn rollback(
     State(app): State<Arc<App>>,
     Extension(Caller { name: actor, .. }): Extension<Caller>,
     Path(id): Path<String>,
+    body: Bytes,
 ) -> Response {
+    let seen = match Seen::read(&body) {
+        Ok(seen) => seen,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, error),
+    };
     match id.parse() {
-        Ok(id) => decided(&app, app.remediation.rollback(id, &actor, app.now()).await),
+        Ok(id) => {
+            let decision = app.remediation.rollback(id, seen.by(&actor), app.now());
+            decided(&app, decision.await)
+        }
         Err(error) => unknown(&error),
     }
 }
@@ -222,6 +290,7 @@ pub(super) fn status(error: &ControlError) -> StatusCode {
     match error {
         ControlError::Journal(StoreError::NotFound(_)) => StatusCode::NOT_FOUND,
         ControlError::NotNow { .. }
+        | ControlError::MovedOn { .. }
         | ControlError::NotConfigured(_)
         | ControlError::NotAllowed(_)
         | ControlError::Journal(

@@ -39,11 +39,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let authenticate = middleware::from_fn_with_state(app.clone(), auth::authenticate);
     let measure = middleware::from_fn_with_state(app.clone(), measure::measure);
     let permit = |right| middleware::from_fn_with_state(right, auth::permit);
+    let by_our_name = middleware::from_fn_with_state(app.clone(), auth::by_our_name);
+    let deciding = deciding().route_layer(permit(Right::Decide));
     Router::new()
         .merge(reading().route_layer(permit(Right::Read)))
-        .merge(deciding().route_layer(permit(Right::Decide)))
         .merge(sending().route_layer(permit(Right::Send)))
-        .merge(pages::router())
+        .merge(deciding.merge(pages::router()).route_layer(by_our_name))
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
         .layer(DefaultBodyLimit::disable())

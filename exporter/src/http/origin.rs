@@ -3,7 +3,8 @@
 //! Browsers send a user's credentials along with whatever a page makes them send, so a page that an operator happens
 //! to look at could decide for them. Browsers say where a request comes from; programs say nothing, and may pass.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
+use std::net::IpAddr;
 use url::Url;
 
 /// What browsers say of the way from the page to the server.
@@ -15,6 +16,36 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
         return Err("this was sent by a page of another site, so it is not done");
     }
     Ok(())
+}
+
+/// Refuses what was sent to a name that is not known to be this server's. Another site may have its own name lead here,
+/// and its pages then pass for ours; addresses, `localhost` and the name that the server listens on it cannot have.
+pub(super) fn check_name(headers: &HeaderMap, uri: &Uri, own: &str) -> Result<(), String> {
+    let asked = match headers.get(header::HOST) {
+        Some(host) => text(host).and_then(|host| host.parse::<Authority>().ok()),
+        // Programs of old name no host; browsers always do.
+        None => match uri.authority() {
+            Some(authority) => Some(authority.clone()),
+            None => return Ok(()),
+        },
+    };
+    let name = asked.as_ref().map_or("", Authority::host);
+    if is_own(name, own) {
+        return Ok(());
+    }
+    Err(format!(
+        "this was sent to {name:?}, which anybody may have lead here while nobody has to prove who they are: use \
+         localhost or an address, configure users, or say --web.allow-unauthenticated"
+    ))
+}
+
+fn is_own(name: &str, own: &str) -> bool {
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    bare.parse::<IpAddr>().is_ok()
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || (!name.is_empty() && name.eq_ignore_ascii_case(own))
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
@@ -75,6 +106,41 @@ mod tests {
         check_headers(&[("host", "f:443"), ("origin", "https://f")], true);
         check_headers(&[("sec-fetch-site", "same-origin")], true);
         check_headers(&[("sec-fetch-site", "none")], true);
+    }
+
+    #[track_caller]
+    fn check_sent_to(host: &'static str, expect: bool) {
+        let headers = [(header::HOST, HeaderValue::from_static(host))];
+        let checked = check_name(&headers.into_iter().collect(), &Uri::default(), "box");
+        assert_eq!(checked.is_ok(), expect, "{host}: {checked:?}");
+    }
+
+    #[test]
+    fn names_that_others_may_have_lead_here_are_not_ours() {
+        for host in [
+            "127.0.0.1:9755",
+            "127.0.0.1",
+            "[::1]:9755",
+            "localhost:9755",
+            "LOCALHOST.",
+            "f.localhost",
+            "box:9755",
+        ] {
+            check_sent_to(host, true);
+        }
+        for host in [
+            "evil.example:9755",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "notlocalhost",
+            "",
+            "a b",
+        ] {
+            check_sent_to(host, false);
+        }
+        let uri: Uri = "http://evil.example/actions".parse().unwrap();
+        assert!(check_name(&HeaderMap::new(), &uri, "box").is_err());
+        assert!(check_name(&HeaderMap::new(), &Uri::default(), "").is_ok());
     }
 
     #[test]

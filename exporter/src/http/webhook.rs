@@ -52,13 +52,7 @@ async fn complete(app: &App, webhook: &mut Webhook) {
         );
         return;
     };
-    let of_group = webhook.group_labels.iter();
-    let filter = AlertFilter {
-        matchers: of_group
-            .map(|(name, value)| Matcher::new(name, MatchOp::Equal, value))
-            .collect(),
-        ..AlertFilter::default()
-    };
+    let filter = of_the_group(webhook);
     match alertmanager.alerts(&filter).await {
         Ok(alerts) => {
             let active = alerts
@@ -86,6 +80,30 @@ async fn complete(app: &App, webhook: &mut Webhook) {
     }
 }
 
+/// Asks for the alerts of a notification's group. Another receiver may group by the same labels, or by none.
+fn of_the_group(webhook: &Webhook) -> AlertFilter {
+    let of_group = webhook.group_labels.iter();
+    AlertFilter {
+        matchers: of_group
+            .map(|(name, value)| Matcher::new(name, MatchOp::Equal, value))
+            .collect(),
+        receiver: Some(literally(&webhook.receiver)),
+        ..AlertFilter::default()
+    }
+}
+
+/// An expression in RE2 that matches this text alone.
+fn literally(text: &str) -> String {
+    let mut expression = String::new();
+    for character in text.chars() {
+        if character.is_ascii_punctuation() {
+            expression.push('\\');
+        }
+        expression.push(character);
+    }
+    expression
+}
+
 fn firing(alert: alertmanager_client::Alert) -> Alert {
     Alert {
         status: Status::Firing,
@@ -95,5 +113,23 @@ fn firing(alert: alertmanager_client::Alert) -> Alert {
         ends_at: None,
         generator_url: alert.generator_url,
         fingerprint: alert.fingerprint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_that_were_left_out_are_asked_for_by_receiver_and_group() {
+        let notification = br#"{"version": "4", "groupKey": "{}", "status": "firing", "receiver": "team.a|b",
+            "groupLabels": {"job": "api"}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
+            "truncatedAlerts": 3, "alerts": []}"#;
+        let filter = of_the_group(&Webhook::parse(notification).unwrap());
+        assert_eq!(filter.receiver.as_deref(), Some(r"team\.a\|b"));
+        assert_eq!(
+            filter.matchers,
+            [Matcher::new("job", MatchOp::Equal, "api")]
+        );
     }
 }

@@ -67,6 +67,23 @@ fn field(page: &str, action: &str, name: &str) -> String {
     rest.split_once('"').unwrap().0.to_owned()
 }
 
+/// What the form that is sent to a path that ends so says it is about.
+fn fields(page: &str, action: &str) -> Vec<(&'static str, String)> {
+    let (_, form) = page.split_once(&format!("{action}\">")).unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    let names = ["token", "state", "stage", "plan"];
+    names
+        .map(|name| (name, field(&format!("x\">{form}"), "x", name)))
+        .into()
+}
+
+fn pairs<'a>(fields: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect()
+}
+
 async fn world(dir: &Path) -> (Foreshadow, std::sync::Arc<Fleet>, testbed::Prometheus) {
     let prometheus = prometheus_with_past(&dir.join("prometheus")).await;
     let (fleet, address) = Fleet::start(u32::MAX, true).await;
@@ -121,7 +138,8 @@ async fn an_operator_decides_on_the_page_and_all_of_it_is_told_afterwards() {
     let page = ann.look(&path).await;
     assert!(page.contains("approved by ann") && page.contains("Before and after"));
 
-    let rollback = [("token", &*field(&page, &format!("{id}/rollback"), "token"))];
+    let rollback = fields(&page, &format!("{id}/rollback"));
+    let rollback = pairs(&rollback);
     assert_eq!(
         bob.send(&format!("{path}/rollback"), &rollback).await.0,
         403
@@ -169,7 +187,10 @@ async fn throw_and_release(dir: &Path, ann: &Person, bob: &Person, am: &Person) 
         (303, "../actions".to_owned())
     );
     let thrown = fs::read_to_string(dir.join("STOP")).unwrap();
-    assert_eq!(thrown, "ann: a drill\n");
+    assert!(
+        thrown.starts_with("ann, 20") && thrown.ends_with("Z: a drill\n"),
+        "{thrown}"
+    );
 
     let alert = firing().replace(
         "\"annotations\":{}",
@@ -208,28 +229,35 @@ async fn approve(f: &Foreshadow, ann: &Person, bob: &Person) -> String {
 
     let (before, _) = page.split_once("/approve").unwrap();
     let (_, id) = before.rsplit_once('/').unwrap();
-    let [token, plan] = ["token", "plan"].map(|name| field(&page, &format!("{id}/approve"), name));
+    let seen = fields(&page, &format!("{id}/approve"));
+    let seen = pairs(&seen);
     let path = format!("/actions/{id}/approve");
-    let (status, said) = ann.send(&path, &[("plan", &plan)]).await;
+    let (status, said) = ann.send(&path, &seen[1..]).await;
     assert!(
         status == 403 && said.contains("load the page again"),
         "{said}"
     );
-    let (status, said) = ann
-        .send(&path, &[("token", &token), ("plan", "0123")])
-        .await;
+    let other = [&seen[..3], &[("plan", "0123")]].concat();
+    let (status, said) = ann.send(&path, &other).await;
     assert!(
         status == 409 && said.contains("another plan by now"),
         "{said}"
     );
-    let (status, said) = ann
-        .send(
-            &format!("/actions/{id}/override"),
-            &[("token", &token), ("replicas", "1000")],
-        )
-        .await;
+    // As it is sent from a page that was loaded when something else was asked.
+    let stale = [&seen[..1], &[("state", "paused")], &seen[2..]].concat();
+    let (status, said) = ann.send(&path, &stale).await;
+    assert!(status == 409 && said.contains("has moved on"), "{said}");
+    let put_in_place = format!("/actions/{id}/override");
+    let too_many = [&seen[..], &[("replicas", "1000")]].concat();
+    let (status, said) = ann.send(&put_in_place, &too_many).await;
     assert!(status == 409 && said.contains("this cannot be"), "{said}");
-    let sent = ann.send(&path, &[("token", &token), ("plan", &plan)]).await;
+    let other = [&other[..], &[("replicas", "5")]].concat();
+    let (status, said) = ann.send(&put_in_place, &other).await;
+    assert!(
+        status == 409 && said.contains("another plan by now"),
+        "{said}"
+    );
+    let sent = ann.send(&path, &seen).await;
     assert_eq!(sent, (303, format!("../{id}")));
     id.to_owned()
 }

@@ -60,6 +60,26 @@ async fn a_viewer_looks_a_sender_sends_and_an_operator_does_both_and_decides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_proves_who_they_are_a_strange_name_decides_and_shows_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), "http://127.0.0.1:9", NOWHERE);
+    let f = Foreshadow::start(dir.path(), &[]).await;
+    let status = async |host: &str, method: Method, path: &str| {
+        let request = f.request(method, path).header("host", host);
+        answer(request).await.0
+    };
+    for (host, expect) in [("evil.example:9755", 403), ("localhost:9755", 200)] {
+        assert_eq!(status(host, Method::GET, "/actions").await, expect);
+        assert_eq!(status(host, Method::POST, "/-/reload").await, expect);
+    }
+    // Prometheus calls the server whatever its network does.
+    assert_eq!(
+        status("foreshadow:9755", Method::GET, "/metrics").await,
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_names_its_owner() {
     let dir = tempfile::tempdir().unwrap();
     configure(dir.path(), "http://127.0.0.1:9", NOWHERE);

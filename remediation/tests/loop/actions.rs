@@ -102,7 +102,7 @@ async fn a_person_approves_and_the_grace_period_begins() {
     let id = world.action().await.id;
     world
         .remediation
-        .approve(id, "ada", None, after(10))
+        .approve(id, "ada", after(10))
         .await
         .unwrap();
     world.ticks(10..=99).await;
@@ -110,7 +110,7 @@ async fn a_person_approves_and_the_grace_period_begins() {
     world.ticks(100..=131).await;
     world.assert_state(State::Succeeded, "").await;
     assert_eq!(world.n_puts(), 1);
-    let late = world.remediation.approve(id, "bob", None, after(132)).await;
+    let late = world.remediation.approve(id, "bob", after(132)).await;
     assert_eq!(
         late.unwrap_err().to_string(),
         format!("action {id} is succeeded, so it cannot be approved")

@@ -1,7 +1,7 @@
 //! What stands against an action, and what people may change about it.
 
 use crate::world::{SETUP, Setup, World, after, alert, firing};
-use remediation::{ControlError, Plan, Standing};
+use remediation::{ControlError, Decider, Plan, Standing};
 use store::{Outcome, State, StoreError};
 
 async fn proposed(setup: Setup<'_>) -> World {
@@ -146,14 +146,22 @@ async fn a_yes_is_for_the_plan_that_was_seen() {
     world
         .assert_state(State::Grace, "overridden by bob: scale 4 → 6")
         .await;
-    let late = world
-        .remediation
-        .approve(id, "ada", Some(&seen), after(6))
-        .await;
-    assert!(matches!(
-        late,
-        Err(ControlError::Journal(StoreError::PlanChanged { .. }))
-    ));
+    let ada = Decider {
+        state: Some(State::AwaitingApproval),
+        plan: Some(&seen),
+        ..Decider::from("ada")
+    };
+    let late = [
+        world.remediation.approve(id, ada, after(6)).await,
+        world.remediation.override_plan(id, ada, 7, after(6)).await,
+    ];
+    for late in late {
+        let is_refused = matches!(
+            late,
+            Err(ControlError::Journal(StoreError::PlanChanged { .. }))
+        );
+        assert!(is_refused, "{late:?}");
+    }
     world.ticks(7..=130).await;
     world.assert_state(State::Succeeded, "").await;
     assert_eq!(world.fleet().replicas, 6);
@@ -169,7 +177,11 @@ async fn a_yes_to_the_right_plan_is_a_yes() {
     let world = proposed(ASKING).await;
     let id = world.action().await.id;
     let hash = plan(&world).await.hash();
-    let yes = world.remediation.approve(id, "ada", Some(&hash), after(5));
+    let ada = Decider {
+        plan: Some(&hash),
+        ..Decider::from("ada")
+    };
+    let yes = world.remediation.approve(id, ada, after(5));
     yes.await.unwrap();
     world.assert_state(State::Grace, "approved by ada").await;
 }

@@ -1,6 +1,7 @@
 //! Effects in stages, and what looks at them come to.
 
 use crate::world::{Answer, SETUP, Setup, World, after, firing};
+use remediation::Decider;
 use series::Timestamp;
 use store::{LookVerdict, State};
 
@@ -17,7 +18,7 @@ async fn about_to_act(setup: Setup<'_>) -> World {
     world.tick(0).await;
     if setup.mode == "mode: approve" {
         let id = world.action().await.id;
-        let yes = world.remediation.approve(id, "ada", None, after(0));
+        let yes = world.remediation.approve(id, "ada", after(0));
         yes.await.unwrap();
     }
     world
@@ -142,8 +143,11 @@ async fn in_doubt_a_person_is_asked_where_one_decides() {
             .assert_state(State::Paused, "a person has to say")
             .await;
         let id = world.action().await.id;
+        for seen in [(State::AwaitingApproval, 0), (State::Paused, 1)] {
+            refuse_as_seen_earlier(&world, seen).await;
+        }
         let decided = if says_yes {
-            world.remediation.approve(id, "ada", None, after(190)).await
+            world.remediation.approve(id, "ada", after(190)).await
         } else {
             let no = world
                 .remediation
@@ -410,4 +414,26 @@ async fn demand_is_foreseen_no_further_than_the_effect_takes() {
     // Grace, two steps before the last, and the configured lead time.
     let within = world.oracle.within.lock().unwrap().as_secs();
     assert_eq!(within, 90 + 2 * 30 + 300);
+}
+
+/// Neither a yes nor a no to what an action asked when it was seen is one to what it asks now.
+async fn refuse_as_seen_earlier(world: &World, (state, stage): (State, u32)) {
+    let id = world.action().await.id;
+    let seen = Decider {
+        state: Some(state),
+        stage: Some(stage),
+        ..Decider::from("ada")
+    };
+    let late = [
+        world.remediation.approve(id, seen, after(190)).await,
+        world.remediation.reject(id, seen, "no", after(190)).await,
+    ];
+    for late in late {
+        let words = late.unwrap_err().to_string();
+        assert!(
+            words.contains("is paused by now: look at it again"),
+            "{words}"
+        );
+    }
+    world.assert_state(State::Paused, "").await;
 }

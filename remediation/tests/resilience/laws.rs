@@ -100,7 +100,7 @@ async fn befall(sim: &mut Sim, happening: &Happening, now: &mut Timestamp) {
         // Whether a decision is taken or refused is the machine's affair; here it only may break nothing.
         Happening::Approve(idx) => {
             if let Some(id) = id_of(idx) {
-                let _ = remediation.approve(id, "ada", None, *now).await;
+                let _ = remediation.approve(id, "ada", *now).await;
             }
         }
         Happening::Reject(idx) => {

@@ -392,6 +392,11 @@ impl Sim {
         self.remediation = start(&self.world, &self.settings, journal);
     }
 
+    /// From now on the journal answers nothing.
+    pub(crate) async fn break_journal(&self) {
+        self.world.audit.close().await;
+    }
+
     /// Delivers one alert; false when the journal could not take it.
     pub(crate) async fn deliver(&self, status: &str, workload: &str, now: Timestamp) -> bool {
         let webhook = notification(status, workload);

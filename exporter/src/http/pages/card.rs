@@ -63,13 +63,21 @@ struct AlertView {
 /// What may be answered in the present state.
 #[derive(Debug, Default, Serialize)]
 struct Decisions {
+    /// What every form says that it is about.
+    seen: Seen,
     approve: Option<&'static str>,
-    /// The plan that an approval is for.
-    plan_hash: Option<String>,
     change: Option<Bounds>,
     reject: Option<&'static str>,
     roll_back: bool,
     any: bool,
+}
+
+/// What a decision is about: the plan, if there is one, and where the action stood.
+#[derive(Debug, Default, Serialize)]
+struct Seen {
+    plan: Option<String>,
+    state: &'static str,
+    stage: u32,
 }
 
 /// Between which numbers a person may choose.
@@ -100,7 +108,7 @@ impl Card {
                 .then(|| action.reason.clone()),
             due: due(action, workload, now),
             alerts: alerts(&record.deliveries),
-            decisions: decisions(action.state, plan.as_ref(), workload),
+            decisions: decisions(action, plan.as_ref(), workload),
         }
     }
 
@@ -205,7 +213,8 @@ pub(super) fn alert_name(delivery: &RecordedDelivery) -> String {
     cut(name.unwrap_or(&delivery.cause.fingerprint), 80)
 }
 
-fn decisions(state: State, plan: Option<&Plan>, workload: Option<&Workload>) -> Decisions {
+fn decisions(action: &Action, plan: Option<&Plan>, workload: Option<&Workload>) -> Decisions {
+    let state = action.state;
     let Some(workload) = workload else {
         return Decisions::default();
     };
@@ -227,8 +236,12 @@ fn decisions(state: State, plan: Option<&Plan>, workload: Option<&Workload>) -> 
     };
     let roll_back = matches!(state, State::Verifying | State::Succeeded);
     Decisions {
+        seen: Seen {
+            plan: plan.map(Plan::hash),
+            state: state.as_str(),
+            stage: action.stage,
+        },
         approve: approve.filter(|_| plan.is_some()),
-        plan_hash: plan.map(Plan::hash),
         any: approve.is_some() || bounds.is_some() || reject.is_some() || roll_back,
         change: bounds,
         reject,

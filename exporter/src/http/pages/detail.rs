@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::{Look, LookVerdict, Record, RecordedDelivery, Transition};
 
 /// Alerts in the table; an export has all of them.
-const MAX_ALERTS: usize = 50;
+pub(super) const MAX_ALERTS: u32 = 50;
 
 /// Characters of what a check found.
 const MAX_FOUND: usize = 120;
@@ -27,7 +27,7 @@ pub(super) struct Detail {
     history: Vec<Step>,
     looks: Vec<LookView>,
     alerts: Vec<AlertRow>,
-    more_alerts: usize,
+    more_alerts: u64,
 }
 
 /// What was measured before and after the effect.
@@ -98,8 +98,8 @@ pub(super) fn detail(
         measured: record.action.effect.as_ref().and_then(measured),
         history: record.transitions.iter().map(step).collect(),
         looks: record.looks.iter().map(look).collect(),
-        more_alerts: alerts.len().saturating_sub(MAX_ALERTS),
-        alerts: alerts.iter().take(MAX_ALERTS).map(alert).collect(),
+        more_alerts: record.n_deliveries.saturating_sub(alerts.len() as u64),
+        alerts: alerts.iter().map(alert).collect(),
     }
 }
 

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use remediation::{ControlError, SwitchError};
+use remediation::{ControlError, Decider, SwitchError};
 use std::sync::Arc;
 use store::ActionId;
 
@@ -22,8 +22,22 @@ pub(super) const KILL_SWITCH: &str = "kill-switch";
 /// What made the form, and who sent it.
 type Asker = (Extension<Arc<Pages>>, Extension<Caller>);
 
-/// Why something was not done, and with which status to say so.
-struct Refusal(StatusCode, String);
+/// Why something was not done, or not all of it, and with which status to say so.
+struct Refusal {
+    status: StatusCode,
+    title: &'static str,
+    sentence: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, sentence: String) -> Self {
+        Self {
+            status,
+            title: "Not done",
+            sentence,
+        }
+    }
+}
 
 /// A decision about an action, bound to the plan that was shown.
 pub(super) async fn decide(
@@ -68,13 +82,13 @@ fn answer(
             app.wake.notify_one();
             (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response()
         }
-        Err(Refusal(status, sentence)) => {
+        Err(refusal) => {
             let page = Page {
                 caller,
                 place,
-                title: "Not done",
+                title: refusal.title,
             };
-            pages.refuse(&page, status, &sentence)
+            pages.refuse(&page, refusal.status, &refusal.sentence)
         }
     }
 }
@@ -87,7 +101,7 @@ fn admitted(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Params, Refusal> {
-    let forbidden = |sentence: String| Refusal(StatusCode::FORBIDDEN, sentence);
+    let forbidden = |sentence: String| Refusal::new(StatusCode::FORBIDDEN, sentence);
     if !caller.role.may(Right::Decide) {
         return Err(forbidden(auth::not_permitted(caller, Right::Decide)));
     }
@@ -111,26 +125,45 @@ async fn carry_out(
 ) -> Result<(), Refusal> {
     let id: ActionId = id.parse().map_err(|error| malformed(&error))?;
     let (remediation, now) = (&app.remediation, app.now());
+    let seen = seen(actor, form).map_err(|error| malformed(&error))?;
+    let of_plan = || match seen.plan {
+        Some(_) => Ok(seen),
+        None => Err(malformed(&"this takes the plan that it is about")),
+    };
     let outcome = match decision {
-        "approve" => {
-            let of = form.required("plan").map_err(|error| malformed(&error))?;
-            remediation.approve(id, actor, Some(of), now).await
-        }
+        "approve" => remediation.approve(id, of_plan()?, now).await,
         "override" => {
             let replicas = form.required("replicas").unwrap_or_default().trim();
             let replicas = replicas
                 .parse()
                 .map_err(|_| malformed(&format!("`{replicas}` is no number of replicas")))?;
-            remediation.override_plan(id, actor, replicas, now).await
+            let seen = of_plan()?;
+            remediation.override_plan(id, seen, replicas, now).await
         }
-        "reject" => remediation.reject(id, actor, reason(form)?, now).await,
-        "rollback" => remediation.rollback(id, actor, now).await,
+        "reject" => remediation.reject(id, seen, reason(form)?, now).await,
+        "rollback" => remediation.rollback(id, seen, now).await,
         _ => {
             let sentence = format!("`{decision}` is no decision");
-            return Err(Refusal(StatusCode::NOT_FOUND, sentence));
+            return Err(Refusal::new(StatusCode::NOT_FOUND, sentence));
         }
     };
     outcome.map(drop).map_err(undecided)
+}
+
+/// Who decides, and what the page showed of the action.
+fn seen<'a>(name: &'a str, form: &'a Params) -> Result<Decider<'a>, String> {
+    let state = form.required("state")?;
+    let stage = form.required("stage")?;
+    Ok(Decider {
+        name,
+        state: Some(state.parse().map_err(|error| format!("{error}"))?),
+        stage: Some(
+            stage
+                .parse()
+                .map_err(|_| format!("`{stage}` is no stage"))?,
+        ),
+        plan: form.all("plan").next(),
+    })
 }
 
 async fn turn(app: &App, actor: &str, form: &Params) -> Result<(), Refusal> {
@@ -146,13 +179,26 @@ async fn turn(app: &App, actor: &str, form: &Params) -> Result<(), Refusal> {
         }
         _ => return Err(malformed(&"a kill switch is thrown or released")),
     };
-    outcome.map_err(|error| {
-        let status = match &error {
-            SwitchError::NotConfigured => StatusCode::CONFLICT,
-            SwitchError::File { .. } | SwitchError::Journal(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Refusal(status, format!("{:#}", anyhow::Error::new(error)))
-    })
+    outcome.map_err(unturned)
+}
+
+fn unturned(error: SwitchError) -> Refusal {
+    let (status, title) = match &error {
+        SwitchError::NotConfigured => (StatusCode::CONFLICT, "Not done"),
+        SwitchError::ThrownAgain(_) => (StatusCode::CONFLICT, "Thrown again"),
+        SwitchError::Unrecorded(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Thrown, but not written down",
+        ),
+        SwitchError::File { .. } | SwitchError::Journal(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Not done")
+        }
+    };
+    Refusal {
+        status,
+        title,
+        sentence: format!("{:#}", anyhow::Error::new(error)),
+    }
 }
 
 /// Why, as the journal keeps it.
@@ -165,10 +211,27 @@ fn reason(form: &Params) -> Result<&str, Refusal> {
 }
 
 fn malformed(error: &dyn std::fmt::Display) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, error.to_string())
+    Refusal::new(StatusCode::BAD_REQUEST, error.to_string())
 }
 
 fn undecided(error: ControlError) -> Refusal {
     let status = actions::status(&error);
-    Refusal(status, format!("{:#}", anyhow::Error::new(error)))
+    Refusal::new(status, format!("{:#}", anyhow::Error::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::StoreError;
+
+    #[test]
+    fn a_thrown_switch_is_never_called_not_done() {
+        let refusal = unturned(SwitchError::Unrecorded(StoreError::Interrupted));
+        assert_eq!(refusal.title, "Thrown, but not written down");
+        let sentence = "the kill switch is thrown and stops everything, but that could not be written down: \
+                        writing to the journal was interrupted";
+        assert_eq!(refusal.sentence, sentence);
+        let refusal = unturned(SwitchError::Journal(StoreError::Interrupted));
+        assert_eq!(refusal.title, "Not done");
+    }
 }

@@ -15,6 +15,9 @@ use store::{Action, ActionFilter, State, StoreError};
 /// Actions on one page.
 const PAGE: u32 = 25;
 
+/// Alerts of an open action that are read for the few that are told; a storm has tens of thousands.
+const ALERTS_READ: u32 = 50;
+
 /// Seconds between two loads of a page that keeps itself fresh.
 const REFRESH: u32 = 10;
 
@@ -110,7 +113,7 @@ pub(super) async fn list(
     let mut open = Vec::new();
     for action in remediation.open_actions().await? {
         if filter.before.is_none() && fits(&action, &filter) {
-            let record = remediation.record(action.id).await?;
+            let record = remediation.record_up_to(action.id, ALERTS_READ).await?;
             let workload = remediation.workload(&action.workload);
             open.push(Asked {
                 card: Card::new(&record, workload.as_ref(), now),

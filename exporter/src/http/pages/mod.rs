@@ -190,7 +190,8 @@ async fn show_action(
         Ok(id) => id,
         Err(error) => return pages.refuse(&page, StatusCode::BAD_REQUEST, &format!("{error}")),
     };
-    match app.remediation.record(id).await {
+    let record = app.remediation.record_up_to(id, detail::MAX_ALERTS);
+    match record.await {
         Ok(record) => {
             let workload = app.remediation.workload(&record.action.workload);
             let token = pages.tokens.issue(&caller.name, &id.to_string());
