@@ -95,6 +95,7 @@ impl ReadClient {
     }
 
     /// The client with other limits for answers that are streamed, which are not held whole.
+    #[must_use]
     pub fn with_stream_limits(self, stream_limits: Limits) -> Self {
         Self {
             stream_limits,
