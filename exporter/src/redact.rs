@@ -5,13 +5,20 @@ use url::Url;
 /// What stands in place of a password, as in Prometheus' own logs.
 const HIDDEN: &str = "xxxxx";
 
-/// The address without its password.
+/// The address without its password, and without the values of its parameters: InfluxDB takes a password there.
 pub(crate) fn redacted(url: &Url) -> Url {
     let mut shown = url.clone();
     if shown.password().is_some() {
         shown
             .set_password(Some(HIDDEN))
             .expect("an address that has a password can have another");
+    }
+    if let Some(query) = url.query() {
+        let hidden = query.split('&').map(|part| match part.split_once('=') {
+            Some((name, _)) => format!("{name}={HIDDEN}"),
+            None => HIDDEN.to_owned(),
+        });
+        shown.set_query(Some(&hidden.collect::<Vec<_>>().join("&")));
     }
     shown
 }
@@ -26,9 +33,11 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_hidden_and_nothing_else() {
+    fn passwords_and_parameters_are_hidden_and_nothing_else() {
         check("http://ann:secret@host:1/x", "http://ann:xxxxx@host:1/x");
         check("http://ann@host/", "http://ann@host/");
         check("http://host/", "http://host/");
+        let shown = "http://host/write?db=xxxxx&p=xxxxx&xxxxx";
+        check("http://host/write?db=x&p=s3cret&token", shown);
     }
 }

@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_labels: usize,
     /// Samples in one answer, over all its series.
     pub max_samples: usize,
+    /// Samples of a streamed answer that are held at once, those of series that were given out left aside.
+    pub max_held_samples: usize,
     /// Bytes of a streamed answer over all its frames; what was read of it is not kept.
     pub max_stream_bytes: usize,
 }
@@ -49,6 +51,7 @@ impl Default for Limits {
             max_series: MAX_SERIES,
             max_labels: MAX_LABELS,
             max_samples: MAX_SAMPLES,
+            max_held_samples: MAX_SAMPLES,
             max_stream_bytes: MAX_STREAM_BYTES,
         }
     }
@@ -127,6 +130,8 @@ pub(crate) struct Tally {
     series: usize,
     labels: usize,
     samples: usize,
+    /// Of the samples, those that were given out.
+    given: usize,
     symbols: usize,
 }
 
@@ -138,6 +143,7 @@ impl Tally {
             series: 0,
             labels: 0,
             samples: 0,
+            given: 0,
             symbols: 0,
         }
     }
@@ -159,7 +165,14 @@ impl Tally {
 
     pub(crate) fn samples(&mut self, n_samples: usize) -> Result<(), BodyError> {
         self.samples += n_samples;
-        hold("samples", self.samples, self.limits.max_samples)
+        hold("samples", self.samples, self.limits.max_samples)?;
+        let held = self.samples.saturating_sub(self.given);
+        hold("samples at once", held, self.limits.max_held_samples)
+    }
+
+    /// Samples that are held no more.
+    pub(crate) fn give_out(&mut self, n_samples: usize) {
+        self.given += n_samples;
     }
 
     /// The texts of labels: at most a name and a value each.

@@ -10,10 +10,16 @@ use axum::{
 };
 use futures::{StreamExt as _, stream};
 use std::{convert::Infallible, sync::Arc};
+use tokio::task::spawn_blocking;
 
 /// Written while it is sent, so that the text of all series is never in memory at once.
 pub(super) async fn predictions(State(app): State<Arc<App>>) -> Response {
-    let families = app.running().engine.families(app.now());
+    let (engine, now) = (app.running().engine.clone(), app.now());
+    // Where many rules share names, their series are sorted first.
+    let families = match spawn_blocking(move || engine.families(now)).await {
+        Ok(families) => families,
+        Err(error) => return failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    };
     let pieces = stream::iter(Exposition::of(families)).then(async |piece| {
         // Between two pieces others may use the thread: there may be thousands.
         tokio::task::yield_now().await;

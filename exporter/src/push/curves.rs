@@ -5,10 +5,14 @@ use super::{
     mailbox::{Evaluation, Mail, Mailbox},
 };
 use crate::clock;
-use remote_read::client::Writer;
+use remote_read::{client::Writer, write::DropReason};
 use rules::Bookmark;
 use series::Timestamp;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How long there may be no room before the rest of the curves is given up; those of the next issue come in hours.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,7 +43,7 @@ impl Curves {
         while let Some(mail) = mailbox.next().await {
             match mail {
                 Mail::Evaluated(group, evaluation) => self.push(group, evaluation, &writer).await,
-                Mail::Groups(groups) => self.upto.retain(|group, _| groups.contains(group)),
+                Mail::Groups(groups) => keep(&mut self.upto, groups),
             }
         }
     }
@@ -59,7 +63,50 @@ impl Curves {
             if curves.is_empty() {
                 return;
             }
-            outbox.send(curves).await;
+            if !outbox.send(curves).await {
+                // They are not drawn for nobody.
+                let n_samples = engine.n_issued(group_idx, (since, at), &bookmark);
+                writer.refuse(DropReason::QueueFull, n_samples as u64);
+                return;
+            }
         }
+    }
+}
+
+/// Forgets groups that are gone. A new one may be one of those under another name, and what that has issued was pushed.
+fn keep(upto: &mut BTreeMap<String, Timestamp>, groups: BTreeSet<String>) {
+    let latest = upto.values().max().copied();
+    upto.retain(|group, _| groups.contains(group));
+    if let Some(latest) = latest {
+        for group in groups {
+            upto.entry(group).or_insert(latest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: fn(i64) -> Timestamp = Timestamp::from_seconds;
+
+    fn kept(before: &[(&str, i64)], groups: &[&str]) -> Vec<(String, Timestamp)> {
+        let before = before
+            .iter()
+            .map(|(group, at)| ((*group).to_owned(), AT(*at)));
+        let mut upto = before.collect();
+        keep(
+            &mut upto,
+            groups.iter().map(|&group| group.to_owned()).collect(),
+        );
+        upto.into_iter().collect()
+    }
+
+    #[test]
+    fn a_renamed_group_begins_where_the_others_are() {
+        let upto = kept(&[("a", 60), ("b", 90), ("c", 30)], &["a", "c", "d"]);
+        let expect = [("a", 60), ("c", 30), ("d", 90)];
+        assert_eq!(upto, expect.map(|(group, at)| (group.to_owned(), AT(at))));
+        assert_eq!(kept(&[], &["a"]), [], "at the start nothing was pushed yet");
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Gauges {
 }
 
 struct Known {
-    families: Vec<Family>,
+    families: Arc<Vec<Family>>,
     /// All its series, by hashes of 64 bits: of ten million, two are alike once in four hundred thousand times.
     keys: HashSet<u64>,
 }
@@ -55,7 +55,7 @@ impl Gauges {
         } = evaluation;
         let mut outbox = Outbox::new(writer, interval.min(MAX_PATIENCE));
         let mut keys = HashSet::new();
-        for family in &families {
+        for family in families.iter() {
             for rows in pieces(family) {
                 let mut series = Vec::new();
                 for row_idx in rows {
@@ -68,7 +68,8 @@ impl Gauges {
                         }
                     });
                 }
-                outbox.send(series).await;
+                // Without room, too: what has come and what has ended is to be known.
+                let _ = outbox.send(series).await;
             }
         }
         if let Some(before) = self.known.remove(&group) {
@@ -108,7 +109,7 @@ impl Gauges {
         let goes_on = |key: &u64| {
             keys.contains(key) || self.known.values().any(|known| known.keys.contains(key))
         };
-        for family in &before.families {
+        for family in before.families.iter() {
             for rows in pieces(family) {
                 let mut ended = Vec::new();
                 for row_idx in rows {
@@ -119,7 +120,7 @@ impl Gauges {
                         }
                     });
                 }
-                outbox.send(ended).await;
+                let _ = outbox.send(ended).await;
             }
         }
     }

@@ -2,16 +2,14 @@
 
 use super::{RotatingTransport, curves::Curves, gauges::Gauges, mailbox::Mailbox};
 use crate::{config::RemoteWrite, redact::redacted};
-use remote_read::{
-    client::{Writer, WriterOptions},
-    write::Figures,
-};
+use remote_read::{client::Writer, write::Figures};
 use series::Series;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{task::JoinHandle, time::timeout};
+use tracing::{Instrument as _, error_span};
 
 /// What is pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub(super) struct Lane {
 pub(crate) struct LaneFigures {
     /// The name of the entry.
     pub(crate) name: String,
-    /// Its address, without a password.
+    /// Its address, without secrets.
     pub(crate) url: String,
     pub(crate) kind: PushKind,
     pub(crate) figures: Figures,
@@ -59,15 +57,17 @@ impl Lane {
     pub(super) fn start(
         kind: PushKind,
         transport: RotatingTransport,
-        options: &WriterOptions,
+        entry: &RemoteWrite,
     ) -> Arc<Self> {
+        // Whatever is logged on the way says where it goes; of the highest level, so that no filter leaves it out.
+        let span = error_span!("remote_write", name = entry.name, kind = kind.as_str());
+        let options = &entry.options;
         let mailbox = Arc::new(Mailbox::default());
-        let writer = Arc::new(Writer::start(transport, options));
+        let writer = Arc::new(span.in_scope(|| Writer::start(transport, options)));
+        let (inbox, outlet) = (mailbox.clone(), writer.clone());
         let reader = match kind {
-            PushKind::Gauges => {
-                tokio::spawn(Gauges::default().run(mailbox.clone(), writer.clone()))
-            }
-            PushKind::Curves => tokio::spawn(Curves::new().run(mailbox.clone(), writer.clone())),
+            PushKind::Gauges => tokio::spawn(Gauges::default().run(inbox, outlet).instrument(span)),
+            PushKind::Curves => tokio::spawn(Curves::new().run(inbox, outlet).instrument(span)),
         };
         Arc::new(Self {
             kind,
@@ -121,11 +121,13 @@ impl<'w> Outbox<'w> {
         Self { writer, patience }
     }
 
-    pub(super) async fn send(&mut self, series: Vec<Series>) {
+    /// Whether more has a chance: not once the patience is spent.
+    pub(super) async fn send(&mut self, series: Vec<Series>) -> bool {
         if self.writer.push(series, self.patience).await > 0 {
             self.patience = Duration::ZERO;
         }
         // A writer with room lets everything pass at once, and others may want the thread.
         tokio::task::yield_now().await;
+        !self.patience.is_zero()
     }
 }

@@ -17,14 +17,14 @@ pub(super) struct Evaluation {
     pub(super) at: Timestamp,
     pub(super) interval: Duration,
     /// What is served since; none where nobody asks for it.
-    pub(super) families: Vec<Family>,
+    pub(super) families: Arc<Vec<Family>>,
     n_samples: u64,
 }
 
 impl Evaluation {
     pub(super) fn new(
         engine: &Arc<Engine<PromSource>>,
-        (group_idx, families): (usize, Vec<Family>),
+        (group_idx, families): (usize, Arc<Vec<Family>>),
         report: &GroupReport,
     ) -> Self {
         let outcomes = report

@@ -98,13 +98,19 @@ impl Push {
 
     /// Takes what an evaluation gave. Costs a moment, whatever the receivers do.
     pub(crate) fn note(&self, engine: &Arc<Engine<PromSource>>, idx: usize, report: &GroupReport) {
+        if self.receivers().is_empty() {
+            return;
+        }
+        // Sorting takes a while, and nobody should wait for the lock as long.
+        let families = Arc::new(engine.group_families(idx, report.at));
+        let none = Arc::new(Vec::new());
         let receivers = self.receivers();
         let lanes = receivers.iter().flat_map(|receiver| &receiver.lanes);
         for lane in lanes {
-            let families = match lane.kind {
-                PushKind::Gauges => engine.group_families(idx, report.at),
-                PushKind::Curves => Vec::new(),
-            };
+            let families = Arc::clone(match lane.kind {
+                PushKind::Gauges => &families,
+                PushKind::Curves => &none,
+            });
             let evaluation = Evaluation::new(engine, (idx, families), report);
             let passed_over = lane
                 .mailbox
@@ -163,7 +169,7 @@ impl Receiver {
     fn start(entry: RemoteWrite, transports: Vec<(PushKind, RotatingTransport)>) -> Self {
         let lanes = transports
             .into_iter()
-            .map(|(kind, transport)| Lane::start(kind, transport, &entry.options));
+            .map(|(kind, transport)| Lane::start(kind, transport, &entry));
         Self {
             lanes: lanes.collect(),
             entry,

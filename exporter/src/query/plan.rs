@@ -3,11 +3,11 @@
 use super::{
     Grid,
     evaluate::{looked_at, on_grid},
-    question::{Picked, number, operate, picked},
+    question::{Operation, Picked, number, picked},
 };
 use promql::{
     parse,
-    parser::{BinaryExpr, Expr, token::TokenType},
+    parser::{BinaryExpr, Expr},
 };
 use series::{Labels, Sample, Selector, Timestamp};
 
@@ -25,13 +25,10 @@ enum Arithmetic {
     /// `-x`
     Negate,
     /// `x op number`
-    Right(TokenType, f64),
+    Right(Operation, f64),
     /// `number op x`
-    Left(f64, TokenType),
+    Left(f64, Operation),
 }
-
-/// The operations whose outcome is a number for each number.
-const OPERATIONS: [&str; 6] = ["+", "-", "*", "/", "%", "^"];
 
 impl Plan {
     /// Reads an expression; else a phrase that says what there is in it that takes more than a selector.
@@ -71,12 +68,11 @@ impl Plan {
             rhs,
             modifier,
         } = binary;
-        if !OPERATIONS.contains(&op.to_string().as_str()) || modifier.is_some() {
-            return Err("a comparison, or an operation on sets");
-        }
+        let operation = Operation::of(*op).filter(|_| modifier.is_none());
+        let operation = operation.ok_or("a comparison, or an operation on sets")?;
         match (number(lhs), number(rhs)) {
-            (None, Some(right)) => Ok(Self::of(lhs)?.then(Arithmetic::Right(*op, right))),
-            (Some(left), None) => Ok(Self::of(rhs)?.then(Arithmetic::Left(left, *op))),
+            (None, Some(right)) => Ok(Self::of(lhs)?.then(Arithmetic::Right(operation, right))),
+            (Some(left), None) => Ok(Self::of(rhs)?.then(Arithmetic::Left(left, operation))),
             _ => Err("an operation between series"),
         }
     }
@@ -119,12 +115,11 @@ impl Plan {
 
 impl Arithmetic {
     fn apply(&self, value: f64) -> f64 {
-        let (op, left, right) = match self {
-            Self::Negate => return -value,
-            Self::Right(op, number) => (*op, value, *number),
-            Self::Left(number, op) => (*op, *number, value),
-        };
-        operate(op, left, right).expect("the operation is among those that were let pass")
+        match self {
+            Self::Negate => -value,
+            Self::Right(operation, number) => operation.apply(value, *number),
+            Self::Left(number, operation) => operation.apply(*number, value),
+        }
     }
 }
 

@@ -172,21 +172,46 @@ pub(super) fn number(expr: &Expr) -> Option<f64> {
         Expr::Unary(inner) => number(&inner.expr).map(|value| -value),
         Expr::Binary(BinaryExpr { op, lhs, rhs, .. }) => {
             let (left, right) = (number(lhs)?, number(rhs)?);
-            operate(*op, left, right)
+            Some(Operation::of(*op)?.apply(left, right))
         }
         _ => None,
     }
 }
 
-pub(super) fn operate(op: TokenType, left: f64, right: f64) -> Option<f64> {
-    match op.to_string().as_str() {
-        "+" => Some(left + right),
-        "-" => Some(left - right),
-        "*" => Some(left * right),
-        "/" => Some(left / right),
-        "%" => Some(left % right),
-        "^" => Some(left.powf(right)),
-        _ => None,
+/// An operation whose outcome is a number for all numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Power,
+}
+
+impl Operation {
+    /// `None` for comparisons and operations on sets.
+    pub(super) fn of(op: TokenType) -> Option<Self> {
+        Some(match op.to_string().as_str() {
+            "+" => Self::Add,
+            "-" => Self::Subtract,
+            "*" => Self::Multiply,
+            "/" => Self::Divide,
+            "%" => Self::Remainder,
+            "^" => Self::Power,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn apply(self, left: f64, right: f64) -> f64 {
+        match self {
+            Self::Add => left + right,
+            Self::Subtract => left - right,
+            Self::Multiply => left * right,
+            Self::Divide => left / right,
+            Self::Remainder => left % right,
+            Self::Power => left.powf(right),
+        }
     }
 }
 

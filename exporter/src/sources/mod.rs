@@ -15,6 +15,9 @@ use rules::{Group, RuleKind, Source};
 use series::{Labels, Sample, Series, Step, Timestamp};
 use std::sync::Arc;
 
+/// What a sample takes in an answer of the query API, about: `[1790000000,"0.5"],`.
+const JSON_SAMPLE_BYTES: usize = 24;
+
 /// Prometheus as the engine and the verification see it.
 #[derive(Clone)]
 pub(crate) struct PromSource {
@@ -93,13 +96,20 @@ impl Source for PromSource {
         }
         let _turn = self.budget.enter().await;
         let answer = self.range(expr, start, end, step).await;
-        let count = |answer: &Answer<Vec<Series>>| {
-            answer.value.iter().map(|series| series.samples.len()).sum()
-        };
-        let n_samples = answer.as_ref().ok().map(count);
-        self.metrics.note(Way::QueryApi, n_samples);
-        self.budget.spend(n_samples.unwrap_or(0));
+        let n_samples = n_samples(&answer);
+        self.metrics
+            .note(Way::QueryApi, answer.is_ok().then_some(n_samples));
+        self.budget.spend(n_samples);
         answer
+    }
+}
+
+/// The samples of an answer; of one that was broken off for its size, about as many as came.
+fn n_samples(answer: &Result<Answer<Vec<Series>>, QueryError>) -> usize {
+    match answer {
+        Ok(answer) => answer.value.iter().map(|series| series.samples.len()).sum(),
+        Err(QueryError::TooLarge(n_bytes)) => n_bytes / JSON_SAMPLE_BYTES,
+        Err(_) => 0,
     }
 }
 
@@ -123,7 +133,23 @@ pub(crate) fn ways(groups: &[Group]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::ways;
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_broken_off_has_its_price() {
+        let sample = Sample {
+            at: Timestamp::from_seconds(0),
+            value: 1.0,
+        };
+        let series = Series {
+            labels: Labels::default(),
+            samples: vec![sample; 7],
+        };
+        let whole = Answer::new(vec![series.clone(), series], Vec::new(), Vec::new());
+        assert_eq!(n_samples(&Ok(whole)), 14);
+        assert_eq!(n_samples(&Err(QueryError::TooLarge(24_000))), 1_000);
+        assert_eq!(n_samples(&Err(QueryError::TooManySeries(9))), 0);
+    }
 
     #[test]
     fn each_forecast_is_told_how_its_history_is_read() {

@@ -9,7 +9,7 @@ use crate::{
 };
 use prometheus_api::{Answer, QueryError};
 use remote_read::{
-    Limits, Query, ReadRequest, RequestError, ResponseKind,
+    BodyError, Limits, Query, ReadRequest, RequestError, ResponseError, ResponseKind,
     client::{ReadClient, ReadError},
 };
 use series::{Labels, MatchOp, Matcher, PromDuration, Sample, Selector, Series, Step, Timestamp};
@@ -40,6 +40,16 @@ const SOUNDINGS: usize = 100;
 /// What an answer in one block may hold once unpacked; what is streamed is never held whole.
 const MAX_BLOCK_BYTES: usize = 32 << 20;
 
+/// What a sample takes there, about.
+const BLOCK_SAMPLE_BYTES: usize = 16;
+
+/// Series in one answer that is streamed. Its samples and labels are bounded by its bytes, and by how many are held
+/// at once: Prometheus gives whole chunks, 120 samples for the one that was asked for.
+const MAX_STREAM_SERIES: usize = 1_000_000;
+
+/// Twenty for each series.
+const MAX_STREAM_LABELS: usize = 20 * MAX_STREAM_SERIES;
+
 /// Values that one history may come to. Whoever asks keeps its questions to a fifth of that.
 const MAX_VALUES: usize = 10_000_000;
 
@@ -48,7 +58,6 @@ pub(super) struct RawHistory {
     client: Rotating<ReadClient>,
     address: String,
     timeout: PromDuration,
-    max_bytes: usize,
     external_labels: Labels,
     preferred: ResponseKind,
 }
@@ -61,19 +70,25 @@ impl RawHistory {
         } = remote;
         let limits = Limits {
             max_decoded_bytes: max_bytes.min(MAX_BLOCK_BYTES),
-            max_stream_bytes: max_bytes,
             ..Limits::default()
+        };
+        let of_streams = Limits {
+            max_stream_bytes: max_bytes,
+            max_samples: usize::MAX,
+            max_series: MAX_STREAM_SERIES,
+            max_labels: MAX_STREAM_LABELS,
+            ..limits
         };
         let host = upstream.url.host_str().unwrap_or_default();
         let port = upstream.url.port_or_known_default().unwrap_or_default();
         Ok(Self {
             address: format!("{host}:{port}"),
             timeout: PromDuration::new(upstream.timeout),
-            max_bytes,
             external_labels,
             preferred: ResponseKind::StreamedXorChunks,
             client: Rotating::new(upstream, move |upstream: &Upstream, http| {
-                ReadClient::new(http, upstream.url.clone(), USER_AGENT, limits)
+                let client = ReadClient::new(http, upstream.url.clone(), USER_AGENT, limits);
+                client.with_stream_limits(of_streams)
             })?,
         })
     }
@@ -86,33 +101,42 @@ impl RawHistory {
         (budget, metrics): (&Budget, &HistoryMetrics),
     ) -> Result<Answer<Vec<Series>>, QueryError> {
         let mut values = Values::default();
-        let (mut from, mut length) = (start, FIRST_PIECE);
+        let (mut from, mut length, mut longest) = (start, FIRST_PIECE, LONGEST_PIECE);
         while from <= end {
             let grid = piece((from, end), step, length);
             let turn = budget.enter().await;
-            let read = self.piece(plan, grid, &mut values).await;
+            let mut n_samples = 0;
+            let read = self.piece(plan, grid, &mut values, &mut n_samples).await;
             drop(turn);
-            metrics.note(Way::RemoteRead, read.as_ref().ok().copied());
+            // What was read is paid for, whatever comes of it.
+            budget.spend(n_samples);
+            metrics.note(Way::RemoteRead, read.is_ok().then_some(n_samples));
             match read {
-                Ok(n_samples) => {
-                    budget.spend(n_samples);
-                    length = next_length(length, n_samples);
+                Ok(()) => {
+                    length = next_length(length, n_samples).min(longest);
                     from = grid.end + step.get();
                 }
                 // What came of it is read again.
-                Err(Refusal::TooLarge) if grid.end > grid.start => {
+                Err(Refusal::TooLarge(_)) if grid.end > grid.start => {
                     values.forget_from(from);
-                    length = grid.end.since(grid.start) / 2;
+                    // As much would be refused again.
+                    longest = grid.end.since(grid.start) / 2;
+                    length = longest;
                 }
-                Err(Refusal::TooLarge) => return Err(QueryError::TooLarge(self.max_bytes)),
-                Err(Refusal::Other(error)) => return Err(error),
+                Err(Refusal::TooLarge(error) | Refusal::Other(error)) => return Err(error),
             }
         }
         Ok(Answer::new(values.into_series(), Vec::new(), Vec::new()))
     }
 
-    /// Reads one piece, and says how many raw samples it had.
-    async fn piece(&self, plan: &Plan, grid: Grid, values: &mut Values) -> Result<usize, Refusal> {
+    /// Reads one piece, and counts its raw samples, as far as they were read.
+    async fn piece(
+        &self,
+        plan: &Plan,
+        grid: Grid,
+        values: &mut Values,
+        n_samples: &mut usize,
+    ) -> Result<(), Refusal> {
         let (from, to) = plan.times(grid);
         let query = Query::new(from, to, self.selector(plan)).map_err(|e| malformed(&e))?;
         let request = ReadRequest {
@@ -120,15 +144,16 @@ impl RawHistory {
             response: self.preferred,
         };
         let failed = |error| self.refusal(error);
-        let mut stream = self
-            .client
-            .client()
-            .stream(&request)
-            .await
-            .map_err(failed)?;
-        let (mut n_samples, mut seen) = (0, HashSet::new());
+        let stream = self.client.client().stream(&request).await;
+        let mut stream = stream.map_err(failed).inspect_err(|refusal| {
+            // A block that is refused is not unpacked, but somebody has read all that.
+            if let Refusal::TooLarge(QueryError::TooLarge(n_bytes)) = refusal {
+                *n_samples += n_bytes / BLOCK_SAMPLE_BYTES;
+            }
+        })?;
+        let mut seen = HashSet::new();
         while let Some((_, series)) = stream.next().await.map_err(failed)? {
-            n_samples += series.samples.len();
+            *n_samples += series.samples.len();
             let own = self.own(series.labels);
             // Nothing is taken that was not asked for.
             if !plan.selector().matches(&own) {
@@ -141,7 +166,7 @@ impl RawHistory {
             }
             values.add(labels, plan.values(grid, &series.samples))?;
         }
-        Ok(n_samples)
+        Ok(())
     }
 
     /// What is asked for there: the plan's own series, with the labels that they were given on their way.
@@ -173,7 +198,7 @@ impl RawHistory {
 
     fn refusal(&self, error: ReadError) -> Refusal {
         if error.is_too_large() {
-            return Refusal::TooLarge;
+            return Refusal::TooLarge(too_large(&error));
         }
         Refusal::Other(match error {
             ReadError::Connection(source) if source.is_timeout() => {
@@ -199,8 +224,23 @@ impl RawHistory {
 /// Why a piece was not read.
 enum Refusal {
     /// Less time at once may do.
-    TooLarge,
+    TooLarge(QueryError),
     Other(QueryError),
+}
+
+/// What is told when less is not to be had: whether it was bytes, series or samples that were too many.
+fn too_large(error: &ReadError) -> QueryError {
+    match error {
+        ReadError::Answer(ResponseError::Body(BodyError::TooLarge { limit, .. })) => {
+            QueryError::TooLarge(*limit)
+        }
+        ReadError::Answer(ResponseError::Body(BodyError::TooMany {
+            what: "series",
+            limit,
+            ..
+        })) => QueryError::TooManySeries(*limit),
+        other => QueryError::Malformed(chain(other)),
+    }
 }
 
 fn malformed(error: &RequestError) -> Refusal {

@@ -17,6 +17,7 @@ const LIMITS: Limits = Limits {
     max_series: 100,
     max_labels: 500,
     max_samples: 100_000,
+    max_held_samples: 50_000,
     max_stream_bytes: 1 << 20,
 };
 

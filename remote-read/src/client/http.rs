@@ -54,7 +54,8 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn post(&self, protocol: Protocol, body: Vec<u8>) -> Result<Answer, Unreachable> {
         let answer = self.exchange(protocol, body).await;
-        answer.map_err(|error| Unreachable(error.into()))
+        // Without the address, which may hold a password.
+        answer.map_err(|error| Unreachable(error.without_url().into()))
     }
 }
 
@@ -110,6 +111,22 @@ mod tests {
             (name, HeaderValue::from_static(value))
         });
         pairs.collect()
+    }
+
+    #[tokio::test]
+    async fn an_address_is_not_told_with_the_error() {
+        let http = testbed::http_client(Duration::from_secs(1)).unwrap();
+        let port = testbed::free_port().unwrap();
+        let url = format!("http://127.0.0.1:{port}/?p=s3cret")
+            .parse()
+            .unwrap();
+        let transport = HttpTransport::new(http, url, "foreshadow/test");
+        let error = transport.post(Protocol::V1, Vec::new()).await.unwrap_err();
+        let text = format!("{error:?}");
+        assert!(
+            text.contains("Connect") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub struct ReadClient {
     url: Url,
     user_agent: String,
     limits: Limits,
+    stream_limits: Limits,
 }
 
 /// Why nothing, or not all, was read.
@@ -89,6 +90,16 @@ impl ReadClient {
             url,
             user_agent: user_agent.into(),
             limits,
+            stream_limits: limits,
+        }
+    }
+
+    /// The client with other limits for answers that are streamed, which are not held whole.
+    #[must_use]
+    pub fn with_stream_limits(self, stream_limits: Limits) -> Self {
+        Self {
+            stream_limits,
+            ..self
         }
     }
 
@@ -114,7 +125,7 @@ impl ReadClient {
             .header(VERSION.0, VERSION.1)
             .header(USER_AGENT, &self.user_agent)
             .send();
-        let response = response.await.map_err(ReadError::Connection)?;
+        let response = response.await.map_err(lost)?;
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let words = words(response).await;
@@ -138,7 +149,7 @@ impl ReadClient {
                 Ok(ReadStream::whole(results.map_err(ReadError::Died)??))
             }
             "application/x-streamed-protobuf" => {
-                let reader = FrameReader::new(n_queries, self.limits)?;
+                let reader = FrameReader::new(n_queries, self.stream_limits)?;
                 Ok(ReadStream {
                     ready: Vec::new().into_iter(),
                     frames: Some((response, reader)),
@@ -151,9 +162,10 @@ impl ReadClient {
     async fn block(&self, mut response: Response) -> Result<Vec<u8>, ReadError> {
         let limit = snap::raw::max_compress_len(self.limits.max_decoded_bytes);
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(ReadError::Connection)? {
+        while let Some(piece) = response.chunk().await.map_err(lost)? {
             let bytes = body.len() + piece.len();
             if bytes > limit {
+                let limit = self.limits.max_decoded_bytes;
                 let error = BodyError::TooLarge { bytes, limit };
                 return Err(ResponseError::from(error).into());
             }
@@ -161,6 +173,11 @@ impl ReadClient {
         }
         Ok(body)
     }
+}
+
+/// Without the address, which may hold a password.
+fn lost(error: reqwest::Error) -> ReadError {
+    ReadError::Connection(error.without_url())
 }
 
 /// An answer as it comes in.
@@ -203,7 +220,7 @@ impl ReadStream {
             if let Some(series) = reader.next_series()? {
                 return Ok(Some(series));
             }
-            match response.chunk().await.map_err(ReadError::Connection)? {
+            match response.chunk().await.map_err(lost)? {
                 Some(piece) => reader.push(&piece)?,
                 None => self.end()?,
             }

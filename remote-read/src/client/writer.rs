@@ -15,6 +15,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
+use tracing::{Instrument as _, Span};
 
 /// How samples are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +56,37 @@ pub struct Writer {
     shards: Vec<Arc<Shard>>,
     meter: Arc<Meter>,
     negotiation: Arc<Negotiation>,
+    complaints: Arc<Complaints>,
+    /// What the log says the samples are sent for.
+    span: Span,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Writer {
-    /// Starts the tasks; call it within a tokio runtime.
+    /// Starts the tasks; call it within a tokio runtime. What they log is logged within the present span.
     pub fn start(transport: impl Transport, options: &WriterOptions) -> Self {
         let meter = Arc::new(Meter::default());
         let negotiation = Arc::new(Negotiation::new(options.protocol));
         let shard = |idx: usize| Arc::new(Shard::new(options, idx as u64, meter.clone()));
         let shards: Vec<_> = (0..options.n_shards.max(1)).map(shard).collect();
+        let (complaints, span) = (Arc::new(Complaints::default()), Span::current());
         let sender = Arc::new(Sender {
             transport,
             negotiation: negotiation.clone(),
             meter: meter.clone(),
-            complaints: Complaints::default(),
+            complaints: complaints.clone(),
         });
         let mut tasks = JoinSet::new();
         for shard in &shards {
-            tasks.spawn(shard.clone().run(sender.clone()));
+            let task = shard.clone().run(sender.clone());
+            tasks.spawn(task.instrument(span.clone()));
         }
         Self {
             shards,
             meter,
             negotiation,
+            complaints,
+            span,
             tasks: Mutex::new(tasks),
         }
     }
@@ -88,20 +96,31 @@ impl Writer {
     /// must go first to keep the order, and memory has its bound.
     pub async fn push(&self, series: Vec<Series>, patience: Duration) -> usize {
         let deadline = Instant::now() + patience;
-        let mut n_dropped = 0;
+        let mut dropped = Vec::new();
         for mut series in series {
             let shard = &self.shards[shard_of(&series.labels, self.shards.len())];
             if let Err(reason) = shard.take(&mut series, deadline).await {
                 self.meter.refuse(reason, series.samples.len() as u64);
-                n_dropped += series.samples.len();
+                dropped.push((reason, series.samples.len()));
             }
         }
-        n_dropped
+        for reason in [DropReason::QueueFull, DropReason::Shutdown] {
+            let of_reason = dropped.iter().filter(|(why, _)| *why == reason);
+            let n_samples: usize = of_reason.map(|(_, n_samples)| n_samples).sum();
+            self.tell(reason, n_samples as u64);
+        }
+        dropped.iter().map(|(_, n_samples)| n_samples).sum()
     }
 
     /// Counts samples that were to be pushed, and were given up before.
     pub fn refuse(&self, reason: DropReason, n_samples: u64) {
         self.meter.refuse(reason, n_samples);
+        self.tell(reason, n_samples);
+    }
+
+    fn tell(&self, reason: DropReason, n_samples: u64) {
+        self.span
+            .in_scope(|| self.complaints.refused(reason, n_samples));
     }
 
     /// What has become of all samples so far.
@@ -192,6 +211,7 @@ impl Shard {
                 let mut queue = unpoisoned(&self.queue);
                 (queue.next(Instant::now().into_std()), queue.is_closing())
             };
+            sender.complaints.look(&sender.meter);
             self.room.notify_waiters();
             match next {
                 Next::Send(batch) => {
@@ -214,17 +234,21 @@ struct Sender<T> {
     transport: T,
     negotiation: Arc<Negotiation>,
     meter: Arc<Meter>,
-    complaints: Complaints,
+    complaints: Arc<Complaints>,
 }
 
 impl<T: Transport> Sender<T> {
     async fn deliver(&self, batch: &Batch) -> Verdict {
         let protocol = self.negotiation.protocol();
-        let Ok(body) = encode(protocol, &batch.series) else {
-            return Verdict::Drop {
-                reason: DropReason::TooLarge,
-                written: 0,
-            };
+        let body = match encode(protocol, &batch.series) {
+            Ok(body) => body,
+            Err(error) => {
+                self.complaints.unwritable(&error, batch.n_samples);
+                return Verdict::Drop {
+                    reason: DropReason::TooLarge,
+                    written: 0,
+                };
+            }
         };
         let n_bytes = body.len();
         let answer = match self.transport.post(protocol, body).await {

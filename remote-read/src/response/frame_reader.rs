@@ -81,7 +81,13 @@ impl FrameReader {
         if self.ready.is_empty() {
             self.read_buffered()?;
         }
-        Ok(self.ready.pop_front())
+        Ok(self.give_out())
+    }
+
+    fn give_out(&mut self) -> Option<(usize, Series)> {
+        let next = self.ready.pop_front()?;
+        self.tally.give_out(next.1.samples.len());
+        Some(next)
     }
 
     /// What is left once the stream has ended, the last series above all.

@@ -3,7 +3,7 @@
 use super::{
     Engine, State,
     gauges::{FORESHADOW, ORIGIN, QUANTILE, SOURCE},
-    grid::Grid,
+    grid::{Grid, Span},
     vintage::{Vintage, levels_of},
 };
 use crate::{ForecastRule, RuleKind, Source};
@@ -50,6 +50,55 @@ impl<S: Source> Engine<S> {
         }
         curves
     }
+
+    /// How many samples the curves have that [`Engine::issued`] has yet to hand over. Draws none of them.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub fn n_issued(
+        &self,
+        group_idx: usize,
+        (since, upto): (Timestamp, Timestamp),
+        bookmark: &Bookmark,
+    ) -> usize {
+        let states = self.states[group_idx].iter().enumerate();
+        let rest = states.skip(bookmark.rule).filter_map(|(idx, state)| {
+            let RuleKind::Forecast(rule) = &state.kind else {
+                return None;
+            };
+            let last = bookmark.last.as_ref().filter(|_| idx == bookmark.rule);
+            let is_new = is_new(rule, (since, upto));
+            let n_samples = |vintage: &Vintage| rule.quantiles.len() * times(rule, vintage).len();
+            Some(state.with_models(|models| {
+                let vintages = models
+                    .after(last)
+                    .flat_map(|(_, tracked)| tracked.vintages().iter());
+                vintages
+                    .filter(|vintage| is_new(vintage))
+                    .map(|vintage| n_samples(vintage))
+                    .sum::<usize>()
+            }))
+        });
+        rest.sum()
+    }
+}
+
+/// Whether a curve was issued after a time and no later than another, at the quantiles that the rule has now.
+fn is_new(
+    rule: &ForecastRule,
+    (since, upto): (Timestamp, Timestamp),
+) -> impl Fn(&Vintage) -> bool + use<> {
+    let levels = levels_of(rule);
+    move |vintage| {
+        let at = vintage.at();
+        since < at && at <= upto && vintage.levels() == levels
+    }
+}
+
+/// Those of a whole curve, marker included.
+fn times(rule: &ForecastRule, vintage: &Vintage) -> Span {
+    let grid = Grid::new(vintage.at(), rule);
+    grid.within(grid.first, Timestamp::from_millis(i64::MAX))
 }
 
 /// Adds the curves behind the bookmark; gives the series that it stopped at when there are enough.
@@ -59,11 +108,7 @@ fn piece(
     bookmark: &Bookmark,
     (curves, max_samples): (&mut Vec<Series>, usize),
 ) -> Option<Labels> {
-    let levels = levels_of(rule);
-    let is_new = |vintage: &Vintage| {
-        let at = vintage.at();
-        since < at && at <= upto && vintage.levels() == levels
-    };
+    let is_new = is_new(rule, (since, upto));
     let mut n_samples: usize = curves.iter().map(|curve| curve.samples.len()).sum();
     state.with_models(|models| {
         for (labels, tracked) in models.after(bookmark.last.as_ref()) {
@@ -84,8 +129,7 @@ fn piece(
 /// One curve each quantile, as they are served.
 fn draw(rule: &ForecastRule, labels: &Labels, vintage: &Vintage) -> Vec<Series> {
     let grid = Grid::new(vintage.at(), rule);
-    let marker = Timestamp::from_millis(i64::MAX);
-    let times = grid.within(grid.first, marker);
+    let times = times(rule, vintage);
     let named = labels
         .named(rule.curve())
         .with(ORIGIN, vintage.origin())

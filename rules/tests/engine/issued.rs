@@ -46,6 +46,31 @@ async fn each_curve_is_handed_over_once_and_as_it_is_served() {
 }
 
 #[tokio::test]
+async fn what_is_yet_to_come_is_counted_without_being_drawn() {
+    let engine = evaluated(30).await;
+    let range = (at(NOW - 1), at(NOW + 600 * 29));
+    let mut bookmark = Bookmark::default();
+    let count = |pieces: &[Series]| {
+        pieces
+            .iter()
+            .map(|curve| curve.samples.len())
+            .sum::<usize>()
+    };
+    let all = engine.n_issued(0, range, &bookmark);
+    let first = count(&engine.issued(0, range, &mut bookmark, 1));
+    assert!(first > 0 && first < all, "{first} {all}");
+    let rest = engine.n_issued(0, range, &bookmark);
+    assert_eq!(
+        (
+            first + rest,
+            count(&engine.issued(0, range, &mut bookmark, 1))
+        ),
+        (all, rest)
+    );
+    assert_eq!(engine.n_issued(0, range, &bookmark), 0);
+}
+
+#[tokio::test]
 async fn only_those_of_the_time_are_handed_over() {
     let engine = evaluated(30).await;
     let count = |since, upto| issued(&engine, (since, upto)).concat().len();

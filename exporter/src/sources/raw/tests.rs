@@ -2,10 +2,20 @@
 
 use super::*;
 use crate::{budget::HistoryLimits, config::Config, metrics::Metrics};
-use axum::{Router, body::Bytes, http::header, response::IntoResponse as _, routing::post};
-use remote_read::{SAMPLES_CONTENT_TYPE, decode_request, encode_samples};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::header,
+    response::IntoResponse as _,
+    routing::{MethodRouter, post},
+};
+use remote_read::{
+    CHUNKS_CONTENT_TYPE, SAMPLES_CONTENT_TYPE, decode_request, encode_frames, encode_samples,
+};
 use std::{
+    convert::Infallible,
     fmt::Write as _,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -38,11 +48,18 @@ async fn read(
     range: (Timestamp, Timestamp, Step),
 ) -> Result<Vec<Series>, QueryError> {
     let budget = Budget::new(HistoryLimits::default());
+    read_for(&budget, history, expr, range).await
+}
+
+async fn read_for(
+    budget: &Budget,
+    history: &RawHistory,
+    expr: &str,
+    range: (Timestamp, Timestamp, Step),
+) -> Result<Vec<Series>, QueryError> {
     let plan = Plan::read(expr).unwrap();
     let metrics = Metrics::new().unwrap();
-    let answer = history
-        .read(&plan, range, (&budget, &metrics.history))
-        .await;
+    let answer = history.read(&plan, range, (budget, &metrics.history)).await;
     answer.map(|answer| answer.value)
 }
 
@@ -137,11 +154,32 @@ async fn one_a_second(labels: [(&'static str, &'static str); 2]) -> (String, Arc
             ([(header::CONTENT_TYPE, SAMPLES_CONTENT_TYPE)], body).into_response()
         }
     };
+    (serve(post(answer)).await, n_asked)
+}
+
+async fn serve(answer: MethodRouter) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let router = Router::new().route("/", post(answer));
+    let router = Router::new().route("/", answer);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (url, n_asked)
+    url
+}
+
+/// A server that answers in chunks, a frame a series: so many series with a sample each.
+async fn in_chunks(n_series: usize) -> String {
+    let series = |idx: usize| Series {
+        labels: Labels::new(LOAD).unwrap().with("pod", idx.to_string()),
+        samples: vec![Sample {
+            at: AT(END),
+            value: 1.0,
+        }],
+    };
+    let answer = async move || {
+        let frames = encode_frames(vec![(0..n_series).map(series).collect()]);
+        let body = Body::from_stream(futures::stream::iter(frames.map(Ok::<_, Infallible>)));
+        ([(header::CONTENT_TYPE, CHUNKS_CONTENT_TYPE)], body).into_response()
+    };
+    serve(post(answer)).await
 }
 
 const LOAD: [(&str, &str); 2] = [("__name__", "load"), ("cluster", "eu")];
@@ -160,12 +198,52 @@ async fn an_answer_that_is_too_large_is_asked_for_in_smaller_pieces() {
             .iter()
             .all(|sample| sample.value.total_cmp(&expect(sample)).is_eq())
     );
-    assert!((20..200).contains(&n_asked.load(SeqCst)), "{n_asked:?}");
+    // Two hours and one are refused; 47 pieces of half an hour are not, and nothing longer is tried again.
+    assert!((47..52).contains(&n_asked.load(SeqCst)), "{n_asked:?}");
     // One point alone looks at 300 samples.
     let refused = read(&history(&url, 1 << 10), "load", range)
         .await
         .unwrap_err();
     assert!(matches!(refused, QueryError::TooLarge(1_024)), "{refused}");
+}
+
+#[tokio::test]
+async fn chunks_of_more_series_than_are_ever_held_at_once_are_read() {
+    let url = in_chunks(100_001).await;
+    let range = (AT(END), AT(END), step(60));
+    let got = read(&history(&url, 64 << 20), "load", range).await.unwrap();
+    assert_eq!(got.len(), 100_001);
+}
+
+#[tokio::test]
+async fn what_was_read_of_a_refused_answer_is_paid_for() {
+    let url = in_chunks(10_000).await;
+    let samples_per_second = NonZeroU32::new(1).unwrap();
+    let budget = Budget::new(HistoryLimits {
+        samples_per_second,
+        ..HistoryLimits::default()
+    });
+    let (range, history) = ((AT(END), AT(END), step(60)), history(&url, 256 << 10));
+    let refused = read_for(&budget, &history, "load", range).await;
+    assert!(matches!(refused, Err(QueryError::TooLarge(262_144))));
+    let turn = tokio::time::timeout(Duration::from_millis(500), budget.enter());
+    assert!(turn.await.is_err(), "nothing was paid for");
+}
+
+#[test]
+fn a_refusal_says_what_was_too_many() {
+    let told = |what| {
+        let (count, limit) = (3, 2);
+        let error = BodyError::TooMany { what, count, limit };
+        too_large(&ReadError::Answer(error.into())).to_string()
+    };
+    let series = told("series");
+    assert_eq!(series, "the answer has more than the 2 series allowed");
+    let samples = told("samples at once");
+    assert!(
+        samples.ends_with("holds 3 samples at once where 2 are allowed"),
+        "{samples}"
+    );
 }
 
 #[tokio::test]

@@ -146,6 +146,31 @@ fn a_stream_that_never_ends_is_broken_off() {
     );
 }
 
+#[test]
+fn what_was_given_out_is_held_no_more() {
+    let limits = Limits {
+        max_samples: usize::MAX,
+        max_held_samples: 250,
+        ..Limits::default()
+    };
+    let read = |results| {
+        let mut reader = FrameReader::new(1, limits).unwrap();
+        for piece in body(results).chunks(64) {
+            reader.push(piece)?;
+            while reader.next_series()?.is_some() {}
+        }
+        Ok::<_, ResponseError>(reader.finish()?.count())
+    };
+    let names = ["a", "b", "c", "d", "e"];
+    let short = names.map(|name| curve(name, 100)).to_vec();
+    assert_eq!(read(vec![short]).unwrap(), 1);
+    let long = read(vec![vec![curve("a", 251)]]).unwrap_err().to_string();
+    assert!(
+        long.ends_with("samples at once where 250 are allowed"),
+        "{long}"
+    );
+}
+
 #[track_caller]
 fn refused(message: &ChunkedReadResponse, expect: &str) {
     let body = frame::of(&message.encode_to_vec());
