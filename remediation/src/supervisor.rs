@@ -10,7 +10,7 @@ use crate::{
 };
 use series::Timestamp;
 use std::time::Duration;
-use store::{Action, ActionId, Change, State, StoreError};
+use store::{Action, ActionId, Change, StoreError};
 
 /// What one turn of one action came to.
 enum Turn {

@@ -417,11 +417,11 @@ async fn demand_is_foreseen_no_further_than_the_effect_takes() {
 }
 
 /// Neither a yes nor a no to what an action asked when it was seen is one to what it asks now.
-async fn refuse_as_seen_earlier(world: &World, (state, stage): (State, u32)) {
+async fn refuse_as_seen_earlier(world: &World, (state, number): (State, u32)) {
     let id = world.action().await.id;
     let seen = Decider {
         state: Some(state),
-        stage: Some(stage),
+        stage: Some(number),
         ..Decider::from("ada")
     };
     let late = [

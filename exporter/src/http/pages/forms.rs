@@ -153,15 +153,12 @@ async fn carry_out(
 /// Who decides, and what the page showed of the action.
 fn seen<'a>(name: &'a str, form: &'a Params) -> Result<Decider<'a>, String> {
     let state = form.required("state")?;
-    let stage = form.required("stage")?;
+    let number = form.required("stage")?;
+    let no_number = |_| format!("`{number}` is no stage");
     Ok(Decider {
         name,
         state: Some(state.parse().map_err(|error| format!("{error}"))?),
-        stage: Some(
-            stage
-                .parse()
-                .map_err(|_| format!("`{stage}` is no stage"))?,
-        ),
+        stage: Some(number.parse().map_err(no_number)?),
         plan: form.all("plan").next(),
     })
 }
