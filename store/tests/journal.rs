@@ -376,7 +376,7 @@ async fn a_workload_that_is_busy_again_keeps_a_finished_action_closed() {
         .await;
     assert_eq!(
         reopened.unwrap_err().to_string(),
-        "workload shop already has an open action"
+        "workload shop already has an open action; reject that one, or wait for its end"
     );
 }
 
