@@ -8,7 +8,7 @@ mod rule_files;
 mod web;
 
 pub(crate) use history::{History, RemoteHistory};
-pub(crate) use http_client::{HttpConfig, SecretFiles};
+pub(crate) use http_client::{HttpConfig, SecretFiles, USER_AGENT};
 pub(crate) use remote_write::RemoteWrite;
 pub(crate) use roles::{Right, Role, Roles};
 pub(crate) use rule_files::parse_all as parse_rule_files;

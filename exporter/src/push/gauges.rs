@@ -140,8 +140,7 @@ fn key(name: &str, labels: &Labels, added: &[(&str, &str)]) -> u64 {
 }
 
 fn whole(name: &str, labels: &Labels, added: &[(&str, &str)]) -> Labels {
-    let with = |labels: Labels, (name, value): &(&str, &str)| labels.with(name, value);
-    added.iter().fold(labels.named(name), with)
+    labels.named(name).with_all(added)
 }
 
 fn one(labels: Labels, at: Timestamp, value: f64) -> Series {

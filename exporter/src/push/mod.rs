@@ -10,7 +10,11 @@ mod mailbox;
 
 pub(crate) use lane::{LaneFigures, PushKind};
 
-use crate::{config::RemoteWrite, rotating::Rotating, sources::PromSource};
+use crate::{
+    config::{RemoteWrite, USER_AGENT},
+    rotating::Rotating,
+    sources::PromSource,
+};
 use anyhow::Context as _;
 use lane::Lane;
 use mailbox::Evaluation;
@@ -29,9 +33,6 @@ use tracing::warn;
 
 /// How long what waits is still sent when the program ends, or an entry is configured no more.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
-
-/// How the sender calls itself.
-const USER_AGENT: &str = concat!("Foreshadow/", env!("CARGO_PKG_VERSION"));
 
 /// All receivers.
 #[derive(Default)]
@@ -125,9 +126,10 @@ impl Push {
     pub(crate) fn figures(&self) -> Vec<LaneFigures> {
         let receivers = self.receivers();
         let of_receiver = |receiver: &Receiver| {
-            let entry = receiver.entry.clone();
             let lanes = receiver.lanes.iter();
-            lanes.map(|lane| lane.figures(&entry)).collect::<Vec<_>>()
+            lanes
+                .map(|lane| lane.figures(&receiver.entry))
+                .collect::<Vec<_>>()
         };
         receivers.iter().flat_map(of_receiver).collect()
     }

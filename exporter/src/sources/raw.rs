@@ -2,7 +2,7 @@
 
 use crate::{
     budget::Budget,
-    config::{RemoteHistory, Upstream},
+    config::{RemoteHistory, USER_AGENT, Upstream},
     metrics::{HistoryMetrics, Way},
     query::{Grid, LOOK_BACK, Plan},
     rotating::Rotating,
@@ -18,9 +18,6 @@ use std::{
     error::Error,
     time::Duration,
 };
-
-/// How the reader calls itself.
-const USER_AGENT: &str = concat!("Foreshadow/", env!("CARGO_PKG_VERSION"));
 
 /// The first piece of time; those after it follow what came.
 const FIRST_PIECE: Duration = Duration::from_hours(2);
@@ -138,7 +135,7 @@ impl RawHistory {
         n_samples: &mut usize,
     ) -> Result<(), Refusal> {
         let (from, to) = plan.times(grid);
-        let query = Query::new(from, to, self.selector(plan)).map_err(|e| malformed(&e))?;
+        let query = Query::new(from, to, self.selector(plan)).map_err(malformed)?;
         let request = ReadRequest {
             queries: vec![query],
             response: self.preferred,
@@ -198,7 +195,7 @@ impl RawHistory {
 
     fn refusal(&self, error: ReadError) -> Refusal {
         if error.is_too_large() {
-            return Refusal::TooLarge(too_large(&error));
+            return Refusal::TooLarge(too_large(error));
         }
         Refusal::Other(match error {
             ReadError::Connection(source) if source.is_timeout() => {
@@ -216,7 +213,7 @@ impl RawHistory {
                 status,
                 message: words,
             },
-            other => QueryError::Malformed(chain(&other)),
+            other => QueryError::Malformed(in_full(other)),
         })
     }
 }
@@ -229,27 +226,27 @@ enum Refusal {
 }
 
 /// What is told when less is not to be had: whether it was bytes, series or samples that were too many.
-fn too_large(error: &ReadError) -> QueryError {
+fn too_large(error: ReadError) -> QueryError {
     match error {
         ReadError::Answer(ResponseError::Body(BodyError::TooLarge { limit, .. })) => {
-            QueryError::TooLarge(*limit)
+            QueryError::TooLarge(limit)
         }
         ReadError::Answer(ResponseError::Body(BodyError::TooMany {
             what: "series",
             limit,
             ..
-        })) => QueryError::TooManySeries(*limit),
-        other => QueryError::Malformed(chain(other)),
+        })) => QueryError::TooManySeries(limit),
+        other => QueryError::Malformed(in_full(other)),
     }
 }
 
-fn malformed(error: &RequestError) -> Refusal {
-    Refusal::Other(QueryError::Malformed(chain(error)))
+fn malformed(error: RequestError) -> Refusal {
+    Refusal::Other(QueryError::Malformed(in_full(error)))
 }
 
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+/// An error with its causes.
+fn in_full(error: impl Error + Send + Sync + 'static) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
 /// The times of one piece: at least one, and no more than one where there are few, and so far apart that little of

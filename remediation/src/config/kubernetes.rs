@@ -85,18 +85,20 @@ impl Object {
         }
     }
 
+    /// One of the two that stand in its place, where there are fleets.
+    pub(crate) fn fleet(&self, colour: Colour) -> Self {
+        Self {
+            name: format!("{}-{}", self.name, colour.as_str()),
+            ..self.clone()
+        }
+    }
+
     /// All that is written to on its account.
     pub(super) fn touched(&self) -> Vec<String> {
         let namespace = &self.namespace;
         if let Some(FleetsOf { service, .. }) = &self.fleets {
-            let [blue, green] = [Colour::Blue, Colour::Green].map(|colour| {
-                let name = format!("{}-{}", self.name, colour.as_str());
-                Self {
-                    name,
-                    ..self.clone()
-                }
-                .to_string()
-            });
+            let fleet = |colour| self.fleet(colour).to_string();
+            let [blue, green] = [Colour::Blue, Colour::Green].map(fleet);
             return vec![blue, green, format!("Service {namespace}/{service}")];
         }
         let canary = self.setting.as_ref().and_then(Setting::canary);

@@ -3,7 +3,7 @@
 mod picked;
 mod picker;
 
-use super::Engine;
+use super::{Engine, grid::Span};
 use crate::Source;
 use picked::Picked;
 use picker::Picker;
@@ -82,11 +82,11 @@ impl<S: Source> Engine<S> {
 
 /// Curves that are yet to be drawn. Holds what they are drawn from, not the engine.
 pub struct CurvePlan {
-    picked: Vec<Picked>,
-    /// The range that is asked for.
-    range: (Timestamp, Timestamp),
+    /// Each with the times that its curves have in the range that is asked for.
+    picked: Vec<(Picked, Span)>,
     /// In order of labels: the place of a series among the picked, and of the curve among its own.
     order: Vec<(usize, usize)>,
+    n_samples: usize,
 }
 
 impl CurvePlan {
@@ -97,8 +97,14 @@ impl CurvePlan {
         let labels = |(idx, curve): &(usize, usize)| &picked[*idx].curves[*curve].0;
         order.sort_by(|a, b| labels(a).cmp(labels(b)));
         order.dedup_by(|later, earlier| labels(later) == labels(earlier));
+        let spanned = picked.into_iter().map(|one| {
+            let span = one.span(start, end);
+            (one, span)
+        });
+        let picked: Vec<_> = spanned.collect();
+        let lengths = order.iter().map(|(idx, _)| picked[*idx].1.len());
         Self {
-            range: (start, end),
+            n_samples: lengths.fold(0, usize::saturating_add),
             order,
             picked,
         }
@@ -107,16 +113,14 @@ impl CurvePlan {
     /// The labels and the times of each curve; a curve that has no time in the range is there without.
     pub fn outlines(&self) -> impl Iterator<Item = (&Labels, impl Iterator<Item = Timestamp>)> {
         self.order.iter().map(|(idx, curve)| {
-            let picked = &self.picked[*idx];
-            (&picked.curves[*curve].0, picked.span(self.range).times())
+            let (picked, span) = &self.picked[*idx];
+            (&picked.curves[*curve].0, span.times())
         })
     }
 
     /// How many samples there are.
     pub fn n_samples(&self) -> usize {
-        let lengths = self.order.iter();
-        let lengths = lengths.map(|(idx, _)| self.picked[*idx].span(self.range).len());
-        lengths.fold(0, usize::saturating_add)
+        self.n_samples
     }
 
     /// Draws them, sorted by labels, each when it is taken; curves of one series that follow each other together.
@@ -128,7 +132,8 @@ impl CurvePlan {
             let run = self.order[place..].iter().take_while(of_same);
             let curves: Vec<_> = run.map(|(_, curve)| *curve).collect();
             place += curves.len();
-            Some(self.picked[idx].draw(self.range, &curves))
+            let (picked, span) = &self.picked[idx];
+            Some(picked.draw(span, &curves))
         })
         .flatten()
     }

@@ -175,16 +175,10 @@ impl Family {
                 let seen = |name: &str| value_of(name, labels, added);
                 let is_picked = |m: &Matcher| m.name() == "__name__" || m.takes(seen(m.name()));
                 if matchers.iter().all(is_picked) {
-                    let labels = added
-                        .iter()
-                        .fold(labels.named(&self.name), |labels, (name, value)| {
-                            labels.with(name, value)
-                        });
-                    let meaning = self.meaning;
                     let predicted = Predicted {
-                        labels,
+                        labels: labels.named(&self.name).with_all(added),
                         value,
-                        meaning,
+                        meaning: self.meaning,
                     };
                     picked.push((predicted, at));
                 }

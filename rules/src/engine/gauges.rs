@@ -17,10 +17,21 @@ pub(super) const BAND: &str = "band";
 pub(super) const SOURCE: &str = "source";
 
 /// The value of the label [`SOURCE`].
-pub(super) const FORESHADOW: &str = "foreshadow";
+const FORESHADOW: &str = "foreshadow";
 
 /// When a curve was issued, of one that is not the latest.
 pub(super) const ORIGIN: &str = "origin";
+
+/// What a curve has besides the labels of its input; only one of an earlier evaluation has an origin.
+pub(super) fn of_curve<'a>(origin: &'a str, level: &'a str) -> [(&'static str, &'a str); 3] {
+    [(ORIGIN, origin), (QUANTILE, level), (SOURCE, FORESHADOW)]
+}
+
+/// All labels of a curve.
+pub(super) fn curve_labels(input: &Labels, name: &str, own: [(&str, &str); 3]) -> Labels {
+    let [origin, quantile, source] = own;
+    input.with_all(&[("__name__", name), origin, quantile, source])
+}
 
 /// What a predicted series says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

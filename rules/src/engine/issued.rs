@@ -2,7 +2,7 @@
 
 use super::{
     Engine, State,
-    gauges::{FORESHADOW, ORIGIN, QUANTILE, SOURCE},
+    gauges::{curve_labels, of_curve},
     grid::{Grid, Span},
     vintage::{Vintage, levels_of},
 };
@@ -130,10 +130,7 @@ fn piece(
 fn draw(rule: &ForecastRule, labels: &Labels, vintage: &Vintage) -> Vec<Series> {
     let grid = Grid::new(vintage.at(), rule);
     let times = times(rule, vintage);
-    let named = labels
-        .named(rule.curve())
-        .with(ORIGIN, vintage.origin())
-        .with(SOURCE, FORESHADOW);
+    let (name, origin) = (rule.curve(), vintage.origin());
     let n_levels = rule.quantiles.len();
     let curve = |(idx, level): (usize, &series::Quantile)| {
         let value = |at| {
@@ -148,7 +145,7 @@ fn draw(rule: &ForecastRule, labels: &Labels, vintage: &Vintage) -> Vec<Series> 
             value: value(at),
         };
         Series {
-            labels: named.with(QUANTILE, level.to_string()),
+            labels: curve_labels(labels, &name, of_curve(&origin, &level.to_string())),
             samples: times.times().map(sample).collect(),
         }
     };

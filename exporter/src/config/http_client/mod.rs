@@ -15,6 +15,9 @@ use std::{fs, path::Path, time::Duration};
 use url::Url;
 use yaml::{Document, Node, Problems};
 
+/// How the program calls itself when it asks.
+pub(crate) const USER_AGENT: &str = concat!("Foreshadow/", env!("CARGO_PKG_VERSION"));
+
 /// How requests to one server are made. Files of secrets are read when a client is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpConfig {
@@ -101,7 +104,7 @@ impl HttpConfig {
             reqwest::redirect::Policy::none()
         };
         let builder = reqwest::Client::builder()
-            .user_agent(concat!("Foreshadow/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .default_headers(headers)
             .redirect(redirects)
             .timeout(timeout);

@@ -235,7 +235,7 @@ fn a_refusal_says_what_was_too_many() {
     let told = |what| {
         let (count, limit) = (3, 2);
         let error = BodyError::TooMany { what, count, limit };
-        too_large(&ReadError::Answer(error.into())).to_string()
+        too_large(ReadError::Answer(error.into())).to_string()
     };
     let series = told("series");
     assert_eq!(series, "the answer has more than the 2 series allowed");

@@ -24,22 +24,26 @@ const VERSIONS: [&str; 2] = ["v2", "v1"];
 
 /// The autoscaler that governs an object, if one does.
 pub(super) async fn governing(api: &Api, object: &Object) -> Result<Option<Value>, ActuatorError> {
-    let mut unknown = None;
-    for version in VERSIONS {
-        let prefix = prefix("autoscaling", version);
-        let namespace = &object.namespace;
-        let path = format!("{prefix}/namespaces/{namespace}/horizontalpodautoscalers");
-        match api.get(&path).await {
-            Ok(list) => return one(&list, object),
-            Err(error @ ActuatorError::Refused { status: 404, .. }) => unknown = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    // A server that cannot tell is no server without autoscalers.
-    unknown.map_or(Ok(None), Err)
+    one(&all(api, &object.namespace).await?, object)
 }
 
-fn one(list: &Value, object: &Object) -> Result<Option<Value>, ActuatorError> {
+/// The autoscalers of a namespace, as a list.
+pub(super) async fn all(api: &Api, namespace: &str) -> Result<Value, ActuatorError> {
+    let mut answer = api.get(&path(VERSIONS[0], namespace)).await;
+    if matches!(&answer, Err(ActuatorError::Refused { status: 404, .. })) {
+        answer = api.get(&path(VERSIONS[1], namespace)).await;
+    }
+    // A server that cannot tell is no server without autoscalers.
+    answer
+}
+
+fn path(version: &str, namespace: &str) -> String {
+    let prefix = prefix("autoscaling", version);
+    format!("{prefix}/namespaces/{namespace}/horizontalpodautoscalers")
+}
+
+/// The one of a list that governs an object, if one does.
+pub(super) fn one(list: &Value, object: &Object) -> Result<Option<Value>, ActuatorError> {
     let all = list["items"].as_array().into_iter().flatten();
     let mut governing = all.filter(|one| governs(one, object));
     let first = governing.next();

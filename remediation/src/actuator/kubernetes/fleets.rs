@@ -11,7 +11,7 @@ use crate::{
     actuator::ActuatorError,
     config::{FleetsOf, Object},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What there is of both.
 #[derive(Debug, Clone)]
@@ -44,9 +44,10 @@ pub(super) async fn look(
     let active: Colour = picked.parse().map_err(|why| {
         ActuatorError::NotOurs(format!("Service {service} picks {label}={picked}: {why}"))
     })?;
+    let autoscalers = autoscaler::all(api, &object.namespace).await?;
     let (serving, idle) = (
-        side(api, object, active).await?,
-        side(api, object, active.other()).await?,
+        side(api, object, active, &autoscalers).await?,
+        side(api, object, active.other(), &autoscalers).await?,
     );
     Ok(Found {
         shape: Shape {
@@ -65,12 +66,14 @@ pub(super) async fn look(
     })
 }
 
-async fn side(api: &Api, object: &Object, colour: Colour) -> Result<Side, ActuatorError> {
-    let named = Object {
-        name: format!("{}-{}", object.name, colour.as_str()),
-        ..object.clone()
-    };
-    if autoscaler::governing(api, &named).await?.is_some() {
+async fn side(
+    api: &Api,
+    object: &Object,
+    colour: Colour,
+    autoscalers: &Value,
+) -> Result<Side, ActuatorError> {
+    let named = object.fleet(colour);
+    if autoscaler::one(autoscalers, &named)?.is_some() {
         let why = format!("an autoscaler governs {named}, and one fleet must be able to be empty");
         return Err(ActuatorError::NotOurs(why));
     }
@@ -158,12 +161,7 @@ impl Pair {
         Err(ActuatorError::Unfinished(why))
     }
 
-    fn confirm(
-        &self,
-        order: &Order,
-        answer: &serde_json::Value,
-        is_switch: bool,
-    ) -> Result<(), ActuatorError> {
+    fn confirm(&self, order: &Order, answer: &Value, is_switch: bool) -> Result<(), ActuatorError> {
         let at = if is_switch {
             format!("/spec/selector/{}", self.label.replace('/', "~1"))
         } else {

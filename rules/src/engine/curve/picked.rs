@@ -59,13 +59,13 @@ impl Picked {
     }
 
     /// The times of a range that the curves have samples at.
-    pub(super) fn span(&self, (start, end): (Timestamp, Timestamp)) -> Span {
+    pub(super) fn span(&self, start: Timestamp, end: Timestamp) -> Span {
         self.grid().within(start, end)
     }
 
-    /// Draws some of the curves.
-    pub(super) fn draw(&self, range: (Timestamp, Timestamp), curves: &[usize]) -> Vec<Series> {
-        let times: Vec<_> = self.span(range).times().collect();
+    /// Draws some of the curves at these times.
+    pub(super) fn draw(&self, span: &Span, curves: &[usize]) -> Vec<Series> {
+        let times: Vec<_> = span.times().collect();
         let last = self.grid().last;
         let foreseen = &times[..times.partition_point(|at| *at <= last)];
         let values = self.values(foreseen, curves);
@@ -90,10 +90,12 @@ impl Picked {
         let levels = curves.iter().map(|curve| self.curves[*curve].1);
         match &self.kind {
             Kind::Issued(vintage) => {
-                let (grid, levels) = (self.grid(), levels.collect::<Vec<_>>());
+                let grid = (self.grid(), quantiles.len());
                 let at = |at: &Timestamp| {
-                    let value = |level: &usize| vintage.value((grid, quantiles.len()), *at, *level);
-                    levels.iter().map(value).collect::<Vec<_>>()
+                    let at = *at;
+                    levels
+                        .clone()
+                        .map(move |level| vintage.value(grid, at, level))
                 };
                 times.iter().flat_map(at).collect()
             }

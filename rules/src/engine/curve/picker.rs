@@ -6,7 +6,7 @@ use crate::{
     engine::{
         State,
         families::value_of,
-        gauges::{FORESHADOW, ORIGIN, QUANTILE, SOURCE},
+        gauges::{ORIGIN, curve_labels, of_curve},
         state::Output,
         vintage::{Vintage, levels_of},
     },
@@ -70,17 +70,14 @@ impl<'s> Picker<'s> {
         kind: Kind,
     ) -> Option<Picked> {
         let is_picked = |level: &str| {
-            let added = added(origin, level);
+            let added = of_curve(origin, level);
             let seen = |name: &str| match name {
                 "__name__" => &self.name,
                 _ => value_of(name, labels, &added),
             };
             self.matchers.iter().all(|m| m.takes(seen(m.name())))
         };
-        let named = |level: &str| {
-            let [one, two, three] = added(origin, level);
-            labels.with_all(&[("__name__", &self.name), one, two, three])
-        };
+        let named = |level: &str| curve_labels(labels, &self.name, of_curve(origin, level));
         let levels = self.levels.iter().enumerate();
         let picked = levels.filter(|(_, level)| is_picked(level));
         let curves: Vec<_> = picked.map(|(idx, level)| (named(level), idx)).collect();
@@ -92,9 +89,4 @@ impl<'s> Picker<'s> {
             kind,
         })
     }
-}
-
-/// What a curve has besides the labels of its input; only one of an earlier evaluation has an origin.
-fn added<'a>(origin: &'a str, level: &'a str) -> [(&'static str, &'a str); 3] {
-    [(ORIGIN, origin), (QUANTILE, level), (SOURCE, FORESHADOW)]
 }
