@@ -91,7 +91,7 @@ impl Remediation {
     ) -> Result<Action, ControlError> {
         let decider = decider.into();
         let current = self.current();
-        let (action, _) = self.journal.action(id).await?;
+        let action = self.journal.current(id).await?;
         let Some((workload, _)) = current.reach(&action.workload) else {
             return Err(ControlError::NotConfigured(action.workload));
         };
@@ -192,7 +192,7 @@ impl Remediation {
 
     /// The action, if the decision still means what it meant. The compare-and-swap holds it to that.
     async fn as_seen(&self, id: ActionId, decider: &Decider<'_>) -> Result<Action, ControlError> {
-        let (action, _) = self.journal.action(id).await?;
+        let action = self.journal.current(id).await?;
         if decider.still_means(&action) {
             return Ok(action);
         }

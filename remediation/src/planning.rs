@@ -52,6 +52,11 @@ impl Remediation {
         if let Some(why) = self.discredited(outlook.question(), job) {
             return Ok(Event::Refused(why).into());
         }
+        let alerts = self.journal.firing_alerts(job.action.id).await?;
+        let job = &Job {
+            alerts: &alerts,
+            ..*job
+        };
         let observed = match job.observe().await {
             Ok(observed) => observed,
             Err(error) => return Ok(job.early_failure(&error)),

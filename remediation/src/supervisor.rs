@@ -44,7 +44,7 @@ impl Remediation {
         }
         let open = self.journal.open_actions().await?;
         self.progress.keep(&open);
-        let runs = open.iter().map(|action| self.run(action.id, now));
+        let runs = open.iter().map(|action| self.run(action, now));
         let mut report = Report::default();
         for run in futures::future::join_all(runs).await {
             report.moved.extend(run.moved);
@@ -54,11 +54,17 @@ impl Remediation {
         Ok(report)
     }
 
-    async fn run(&self, id: ActionId, now: Timestamp) -> Report {
+    /// Moves on an action, as it was listed, unless it is in the pause after an attempt. What runs out does so all
+    /// the same.
+    async fn run(&self, listed: &Action, now: Timestamp) -> Report {
         let mut report = Report::default();
+        let id = listed.id;
         let Some(claim) = self.progress.claim(id) else {
             return report;
         };
+        if claim.is_pausing(now) && !is_over(listed, now) {
+            return report;
+        }
         match self.run_claimed(&claim, id, now, &mut report).await {
             // A person, or the end of the alert, was faster; the next tick sees what they made of it.
             Ok(()) | Err(StoreError::Conflict { .. } | StoreError::PlanChanged { .. }) => {}
@@ -80,7 +86,7 @@ impl Remediation {
     ) -> Result<(), StoreError> {
         let current = self.current();
         // Read anew under the claim: another tick may have moved it since the list was made.
-        let (mut action, _) = self.journal.action(id).await?;
+        let mut action = self.journal.current(id).await?;
         // No state is entered twice at one stage, so this ends.
         while action.state.is_open() {
             match self.advance(&action, &current, claim, now).await? {
@@ -113,12 +119,10 @@ impl Remediation {
         let Some((workload, actuator)) = current.reach(&action.workload) else {
             return self.enact(action, &Event::Abandoned, &NO_PACE, now).await;
         };
-        let is_over = expires_at(action).is_none_or(|end| now >= end);
-        if claim.is_pausing(now) && !is_over {
-            return Ok(Turn::Idle);
-        }
+        let is_over = is_over(action, now);
         let alerts = match machine::work(action, now) {
-            Work::Wait => Vec::new(),
+            // Plans ask for them once there is a forecast: there may be thousands.
+            Work::Wait | Work::Plan => Vec::new(),
             _ => self.journal.firing_alerts(action.id).await?,
         };
         let job = Job {
@@ -295,6 +299,11 @@ impl Remediation {
         self.warn_of(action, &next).await;
         Ok(next)
     }
+}
+
+/// Whether a state has run out; one without an end is not left to wait.
+fn is_over(action: &Action, now: Timestamp) -> bool {
+    expires_at(action).is_none_or(|end| now >= end)
 }
 
 /// The workload's pace, where a stage that is not judged, or waited for until it is ready, is not left to settle

@@ -21,7 +21,7 @@ pub(crate) struct Job<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) actuator: &'a dyn Actuator,
     pub(crate) guards: &'a Guards,
-    /// The alerts that call for it and have not resolved.
+    /// The alerts that call for it and have not resolved; none while it waits or a plan is not begun.
     pub(crate) alerts: &'a [RecordedDelivery],
     pub(crate) claim: &'a Claim<'a>,
     pub(crate) now: Timestamp,

@@ -64,6 +64,8 @@ impl Journal {
             SqlitePoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A file does not hang up, as a server does.
+                .test_before_acquire(false)
         };
         let writer = pool(1)
             .connect_with(options.clone())

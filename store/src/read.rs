@@ -49,6 +49,13 @@ impl Journal {
         rows.iter().map(rows::action).collect()
     }
 
+    /// One action as it stands.
+    pub async fn current(&self, id: ActionId) -> Result<Action, StoreError> {
+        let failed = doing("read an action");
+        let mut connection = self.readers.acquire().await.map_err(failed)?;
+        transition::fetch(&mut connection, id).await
+    }
+
     /// One action and its history, oldest first.
     pub async fn action(&self, id: ActionId) -> Result<(Action, Vec<Transition>), StoreError> {
         let failed = doing("read an action's history");

@@ -6,7 +6,9 @@ use alertmanager_client::{
     webhook::{Alert, Status, Webhook},
 };
 use axum::{body::Bytes, extract::State, http::StatusCode, response::Response};
+use remediation::AlertReceipt;
 use std::sync::Arc;
+use store::Outcome;
 use tracing::{error, warn};
 
 /// Takes in a notification. What cannot be kept is answered 503, which Alertmanager sends again; 4xx and 429
@@ -31,7 +33,12 @@ pub(super) async fn receive(State(app): State<Arc<App>>, body: Bytes) -> Respons
                     .with_label_values(&[alert.outcome.as_str()])
                     .inc();
             }
-            app.wake.notify_one();
+            // What only joins something, or ends, has nothing to wait for.
+            let begins =
+                |alert: &AlertReceipt| alert.outcome == Outcome::Acted && !alert.is_duplicate;
+            if receipt.alerts.iter().any(begins) {
+                app.wake.notify_one();
+            }
             success(receipt)
         }
         Err(error) => {
