@@ -185,6 +185,8 @@ impl App {
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
         let learned = self.remediation.all_learned().await?;
+        let is_stopped = self.remediation.is_stopped();
+        self.metrics.actions.kill_switch.set(i64::from(is_stopped));
         let state = Shown {
             newest: &newest,
             learned: &learned,

@@ -69,6 +69,7 @@ pub(crate) struct ActionMetrics {
     pub(crate) transitions: IntCounterVec,
     pub(crate) target_replicas: IntGaugeVec,
     pub(crate) info: IntGaugeVec,
+    pub(crate) kill_switch: IntGauge,
 }
 
 impl Metrics {
@@ -217,6 +218,10 @@ impl ActionMetrics {
                 "Replicas that the workload's newest action asks for.",
                 &["workload"],
             )?,
+            kill_switch: register.add(IntGauge::new(
+                "foreshadow_kill_switch_thrown",
+                "Whether the kill switch stands against all actions.",
+            )?)?,
             info: register.int_gauges(
                 "action_info",
                 "Always 1; one series for each of the newest actions, with its state.",

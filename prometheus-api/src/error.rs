@@ -41,6 +41,14 @@ pub enum QueryError {
     /// More series than the client was told to take.
     #[error("the answer has more than the {0} series allowed")]
     TooManySeries(usize),
+    /// Another server was asked for the same data.
+    #[error("cannot read from {at} by remote read")]
+    Elsewhere {
+        /// Host and port.
+        at: String,
+        /// What came of it.
+        source: Box<Self>,
+    },
 }
 
 /// The kinds of failure, as metric labels name them.
@@ -88,6 +96,7 @@ impl QueryError {
             Self::Malformed(_) => Reason::Malformed,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::TooManySeries(_) => Reason::TooManySeries,
+            Self::Elsewhere { source, .. } => source.reason(),
         }
     }
 
@@ -97,6 +106,7 @@ impl QueryError {
             Self::Unreachable { .. } | Self::Timeout(_) | Self::ServerError { .. } => true,
             Self::Rejected { status, .. } => matches!(status, 408 | 429),
             Self::Malformed(_) | Self::TooLarge(_) | Self::TooManySeries(_) => false,
+            Self::Elsewhere { source, .. } => source.is_transient(),
         }
     }
 }

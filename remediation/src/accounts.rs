@@ -42,6 +42,12 @@ impl Remediation {
         self.journal.switches(since, after, limit).await
     }
 
+    /// What stands in the way of an open action, as found last since the start of the program; none where it
+    /// goes on at its time.
+    pub fn awaited(&self, id: ActionId) -> Option<String> {
+        self.progress.awaited(id)
+    }
+
     /// The workload of this name, as it is configured now.
     pub fn workload(&self, name: &str) -> Option<Workload> {
         self.current().settings.workload(name).cloned()

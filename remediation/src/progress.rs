@@ -45,6 +45,11 @@ impl Progress {
         Some(Claim { progress: self, id })
     }
 
+    /// What an action waits for, if it could not go on.
+    pub(crate) fn awaited(&self, id: ActionId) -> Option<String> {
+        self.lock().get(&id)?.awaited.clone()
+    }
+
     /// Forgets actions that have ended.
     pub(crate) fn keep(&self, open: &[Action]) {
         let open: HashSet<_> = open.iter().map(|action| action.id).collect();
@@ -70,9 +75,12 @@ impl Claim<'_> {
         self.with(|effort| effort.awaited.clone())
     }
 
-    /// Notes what the action waits for.
-    pub(crate) fn awaits(&self, what: &str) {
-        self.with(|effort| effort.awaited = Some(what.to_owned()));
+    /// Notes what the action waits for; whether that is another thing than before.
+    pub(crate) fn awaits(&self, what: &str) -> bool {
+        self.with(|effort| {
+            let before = effort.awaited.replace(what.to_owned());
+            before.as_deref() != Some(what)
+        })
     }
 
     /// Notes a failed attempt, begins a pause and returns the number of attempts so far.

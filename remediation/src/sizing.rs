@@ -2,7 +2,7 @@
 
 use crate::{Foreseen, Shape};
 use series::{PromDuration, Quantile};
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// How many replicas a demand needs, and the bounds that are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,11 +74,24 @@ impl Sizing {
         Sized::Enough { why }
     }
 
+    /// The numbers that a person may choose from, but for what is there already; none where that is so far outside
+    /// of `min` and `max` that no step leads back.
+    pub fn bounds(&self, observed: Shape) -> RangeInclusive<u32> {
+        let (least, most) = self.steps(observed);
+        least.max(self.min)..=most.min(self.max)
+    }
+
+    /// The fewest and the most that one step leads to.
+    fn steps(&self, observed: Shape) -> (u32, u32) {
+        let there = observed.set_point();
+        let least = there - self.step_below(there);
+        (least, self.reach(observed.replicas.max(there)))
+    }
+
     /// What stands against a number that a person wants, if something does.
     pub fn objection(&self, wanted: u32, observed: Shape) -> Option<String> {
         let there = observed.set_point();
-        let least = there - self.step_below(there);
-        let most = self.reach(observed.replicas.max(there));
+        let (least, most) = self.steps(observed);
         if wanted == there {
             Some(format!("there are {there} already"))
         } else if wanted < self.min {

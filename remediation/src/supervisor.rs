@@ -177,7 +177,15 @@ impl Remediation {
                 Event::Elapsed(Some(reason))
             }
             Finding::Hold(reason) => {
-                job.claim.awaits(&reason);
+                if job.claim.awaits(&reason) {
+                    tracing::info!(
+                        action = %job.action.id,
+                        workload = job.workload.name,
+                        state = %job.action.state,
+                        reason,
+                        "action waits"
+                    );
+                }
                 return Ok(Turn::Held(reason));
             }
             Finding::Retry(reason) => {

@@ -65,6 +65,11 @@ impl Remediation {
         }))
     }
 
+    /// Whether nothing may be done by now.
+    pub fn is_stopped(&self) -> bool {
+        kill_switch(&self.current().settings.guards).is_some()
+    }
+
     /// Stops everything by making the file anew, whoever made it before. That the journal cannot be written does
     /// not hinder it: [`SwitchError::Unrecorded`] then tells that the switch is thrown all the same.
     pub async fn throw_kill_switch(

@@ -39,6 +39,7 @@ fn facts(action: &Value) -> String {
         facts.push((key, text(action, key)));
     }
     facts.push(("reason", text(action, "reason")));
+    facts.push(("waits for", text(action, "waits_for")));
     facts.retain(|(_, value)| !value.is_empty());
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     facts.iter().fold(String::new(), |lines, (name, value)| {
@@ -86,7 +87,15 @@ fn looks(action: &Value) -> String {
     let keys = [
         "at", "stage", "number", "check", "verdict", "before", "after", "reason",
     ];
-    rows(action, "looks", columns, keys)
+    // People count stages from one, as the page does.
+    let mut action = action.clone();
+    let looks = action["looks"].as_array_mut().into_iter().flatten();
+    for look in looks {
+        look["stage"] = look["stage"]
+            .as_u64()
+            .map_or(Value::Null, |stage| (stage + 1).into());
+    }
+    rows(&action, "looks", columns, keys)
 }
 
 /// The objects of a list, one a line; nothing where there are none.

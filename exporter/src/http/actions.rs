@@ -6,7 +6,10 @@ use super::{App, Caller, failure, success};
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, Query, State, rejection::JsonRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::StatusCode,
     response::Response,
 };
@@ -39,6 +42,8 @@ struct WithHistory {
     action: Action,
     /// What an approval is bound to; none as long as there is no plan.
     plan_hash: Option<String>,
+    /// What stands in its way, as found last; none where it goes on at its time.
+    waits_for: Option<String>,
     /// Oldest first.
     transitions: Vec<Transition>,
     /// What each look at the effect found, oldest first.
@@ -46,7 +51,14 @@ struct WithHistory {
 }
 
 /// Actions with their history, newest first.
-pub(super) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Response {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(error) => return failure(error.status(), error.body_text()),
+    };
     let state = match query.state.as_deref().map(str::parse).transpose() {
         Ok(state) => state,
         Err(error) => return unknown(&error),
@@ -84,6 +96,7 @@ async fn with_history(app: &App, id: ActionId) -> Result<WithHistory, StoreError
     let plan = Plan::from_json(action.plan.as_ref());
     Ok(WithHistory {
         plan_hash: plan.ok().map(|plan| plan.hash()),
+        waits_for: app.remediation.awaited(id),
         looks: app.remediation.looks(id).await?,
         action,
         transitions,

@@ -19,7 +19,7 @@ use auth::Caller;
 use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
-    http::StatusCode,
+    http::{Method, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -45,8 +45,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(reading().route_layer(permit(Right::Read)))
         .merge(sending().route_layer(permit(Right::Send)))
         .merge(deciding.merge(pages::router()).route_layer(by_our_name))
+        .route("/", get(home))
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(
@@ -93,6 +96,21 @@ fn sending() -> Router<Arc<App>> {
     Router::new().route("/api/v1/webhook/alertmanager", post(webhook::receive))
 }
 
+/// What people come for. The address is relative, so that a proxy may put the server under any path.
+async fn home() -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, "actions")]).into_response()
+}
+
+async fn unknown(uri: Uri) -> Response {
+    let sentence = format!("nothing is served at {}", uri.path());
+    failure(StatusCode::NOT_FOUND, sentence)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let sentence = format!("{} does not take {method}", uri.path());
+    failure(StatusCode::METHOD_NOT_ALLOWED, sentence)
+}
+
 /// An answer in the envelope of Prometheus' own API.
 fn success(data: impl serde::Serialize) -> Response {
     Json(json!({ "status": "success", "data": data })).into_response()
@@ -102,6 +120,8 @@ fn success(data: impl serde::Serialize) -> Response {
 fn failure(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
     let kind = if status == StatusCode::UNPROCESSABLE_ENTITY {
         "execution"
+    } else if status == StatusCode::NOT_FOUND {
+        "not_found"
     } else if status.is_client_error() {
         "bad_data"
     } else {

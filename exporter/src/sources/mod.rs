@@ -92,7 +92,8 @@ impl Source for PromSource {
             && let Ok(plan) = Plan::read(expr)
         {
             let cost = (&*self.budget, &self.metrics);
-            return raw.read(&plan, (start, end, step), cost).await;
+            let answer = raw.read(&plan, (start, end, step), cost).await;
+            return answer.map_err(|error| raw.named(error));
         }
         let _turn = self.budget.enter().await;
         let answer = self.range(expr, start, end, step).await;

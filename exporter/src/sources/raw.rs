@@ -126,6 +126,14 @@ impl RawHistory {
         Ok(Answer::new(values.into_series(), Vec::new(), Vec::new()))
     }
 
+    /// What went wrong, and where.
+    pub(super) fn named(&self, error: QueryError) -> QueryError {
+        QueryError::Elsewhere {
+            at: self.address.clone(),
+            source: Box::new(error),
+        }
+    }
+
     /// Reads one piece, and counts its raw samples, as far as they were read.
     async fn piece(
         &self,

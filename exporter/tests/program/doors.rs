@@ -53,7 +53,22 @@ async fn malformed_and_oversized_requests_get_4xx_with_a_sentence() {
         announced.starts_with("HTTP/1.1 413") && announced.contains("length limit exceeded"),
         "{announced}"
     );
-    refused(f.get(webhook).await, 405, "");
+    refused(f.get(webhook).await, 405, "does not take GET");
+    refused(
+        f.get("/api/v1/alerts").await,
+        404,
+        "nothing is served at /api/v1/alerts",
+    );
+    refused(
+        f.get("/api/v1/actions?limit=many").await,
+        400,
+        r#""status":"error""#,
+    );
+    refused(
+        f.get("/api/v1/actions/export?until=1h").await,
+        400,
+        r#""status":"error""#,
+    );
 
     let read = "/api/v1/read";
     refused(f.post(read, "no snappy").await, 400, "snappy");

@@ -1,6 +1,6 @@
 //! Decisions on the pages of actions, as a browser without scripts sends them, and what is told of them afterwards.
 
-use crate::world::{Fleet, Foreshadow, configure, firing, prometheus_with_past};
+use crate::world::{Fleet, Foreshadow, answer, configure, firing, prometheus_with_past};
 use reqwest::{Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command, sync::atomic::Ordering::SeqCst};
@@ -154,6 +154,47 @@ async fn an_operator_decides_on_the_page_and_all_of_it_is_told_afterwards() {
     tell(dir.path(), &f, &id);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_on_the_first_page_is_on_the_second() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), "http://127.0.0.1:9", "http://127.0.0.1:9/");
+    let f = Foreshadow::start(dir.path(), &[]).await;
+    let ann = Person::new("ann", &f);
+    let home = ann.request(Method::GET, "/").send().await.unwrap();
+    assert_eq!(
+        (home.status().as_u16(), &home.headers()["location"]),
+        (302, &"actions".parse().unwrap())
+    );
+    let mut ids = Vec::new();
+    for nth in 0..26 {
+        let alert = firing().replace("b565acbff94640dc", &format!("{nth:016x}"));
+        let (_, receipt) = f.post("/api/v1/webhook/alertmanager", alert).await;
+        let receipt: Value = serde_json::from_str(&receipt).unwrap();
+        let id = receipt["data"]["alerts"][0]["action"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let reject = format!("/api/v1/actions/{id}/reject");
+        let sent = f
+            .request(Method::POST, &reject)
+            .header("content-type", "application/json");
+        let (status, said) = answer(sent.body(r#"{"reason": "a drill"}"#)).await;
+        assert_eq!(status, 200, "{said}");
+        ids.push(id);
+    }
+    let first = ann.look("/actions").await;
+    assert_eq!(first.matches("href=\"actions/0").count(), 25);
+    let (before, _) = first.split_once("\">Older</a>").unwrap();
+    let (_, older) = before.rsplit_once("href=\"").unwrap();
+    let second = ann.look(&format!("/{older}")).await;
+    assert_eq!(second.matches("href=\"actions/0").count(), 1);
+    assert!(
+        second.contains(&ids[0])
+            && second.contains(">Newest</a>")
+            && !second.contains(">Older</a>")
+    );
+}
+
 impl Person {
     /// What a path says that is no page.
     async fn look_at(&self, path: &str) -> String {
@@ -186,6 +227,8 @@ async fn throw_and_release(dir: &Path, ann: &Person, bob: &Person, am: &Person) 
         ann.send(switch, &throw).await,
         (303, "../actions".to_owned())
     );
+    let metrics = bob.look_at("/metrics").await;
+    assert!(metrics.contains("foreshadow_kill_switch_thrown 1\n"));
     let thrown = fs::read_to_string(dir.join("STOP")).unwrap();
     assert!(
         thrown.starts_with("ann, 20") && thrown.ends_with("Z: a drill\n"),
@@ -209,6 +252,13 @@ async fn throw_and_release(dir: &Path, ann: &Person, bob: &Person, am: &Person) 
     ];
     assert_eq!(ann.send(switch, &release).await.0, 303);
     assert!(!dir.join("STOP").exists());
+    fs::write(dir.join("STOP"), "").unwrap();
+    let page = bob.look("/actions").await;
+    assert!(
+        page.contains("made by hand since; here last released by ann"),
+        "{page}"
+    );
+    fs::remove_file(dir.join("STOP")).unwrap();
 }
 
 /// The action that the page shows is approved by its form, and by nothing less.
@@ -257,8 +307,15 @@ async fn approve(f: &Foreshadow, ann: &Person, bob: &Person) -> String {
         status == 409 && said.contains("another plan by now"),
         "{said}"
     );
-    let sent = ann.send(&path, &seen).await;
-    assert_eq!(sent, (303, format!("../{id}")));
+    // Whoever is second, if only by a moment, hears that it is decided.
+    let (one, other) = tokio::join!(ann.send(&path, &seen), ann.send(&path, &seen));
+    let (done, late) = if one.0 == 303 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!(done, (303, format!("../{id}")));
+    assert!(late.0 == 409, "{late:?}");
     id.to_owned()
 }
 

@@ -77,8 +77,21 @@ pub enum ActuatorError {
     #[error("no answer from the actuator, so what it did is unknown until it is read back")]
     Unknown(#[source] reqwest::Error),
     /// The same, as the client of an API server says it.
-    #[error("no answer from the API server, so what it did is unknown until it is read back")]
-    Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no answer from the API server {at}, so what it did is unknown until it is read back")]
+    Lost {
+        /// Its address.
+        at: String,
+        /// What became of the connection.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A question to the API server has no answer, and nothing was changed by it.
+    #[error("no answer from the API server {at}")]
+    Unanswered {
+        /// Its address.
+        at: String,
+        /// What became of the connection.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no way to the API server.
     #[error("cannot reach the cluster")]
     NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -169,7 +182,8 @@ impl ActuatorError {
             | Self::Stopped(_) => Verdict::GiveUp,
             Self::Unreachable(_)
             | Self::Unknown(_)
-            | Self::Lost(_)
+            | Self::Lost { .. }
+            | Self::Unanswered { .. }
             | Self::NoCluster(_)
             | Self::Unfinished(_)
             | Self::TimedOut(_)

@@ -27,8 +27,12 @@ pub(super) fn mark(file: &Path) -> io::Result<Option<Mark>> {
     }
 }
 
-/// Puts a new file in place of whatever is there. What cannot be replaced stops everything as it is.
+/// Puts a new file in place of whatever is there, and makes the folder where it is missing. What cannot be replaced stops everything as it is.
 pub(super) fn make(file: &Path, content: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        // Where that fails, the next steps say why.
+        let _ = fs::create_dir_all(folder);
+    }
     let fresh = beside(file);
     let _ = fs::remove_file(&fresh);
     let replaced = write(&fresh, content).and_then(|()| fs::rename(&fresh, file));
@@ -107,6 +111,14 @@ mod tests {
         assert!(take_away(&file, &seen).unwrap());
         assert!(take_away(&file, &seen).unwrap(), "there is none any more");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_missing_folder_does_not_keep_the_switch_from_being_thrown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("run/foreshadow/STOP");
+        make(&file, "ann: fire\n").unwrap();
+        assert!(mark(&file).unwrap().is_some());
     }
 
     #[test]

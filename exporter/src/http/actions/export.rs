@@ -3,7 +3,7 @@
 use super::super::{App, failure};
 use axum::{
     body::{Body, Bytes},
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -34,8 +34,12 @@ enum Line<'a> {
 /// the answer off, so that a part is not taken for the whole.
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
-    Query(query): Query<ExportQuery>,
+    query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(error) => return failure(error.status(), error.body_text()),
+    };
     let since = match query.since.map(|text| since(&text, app.now())).transpose() {
         Ok(since) => since,
         Err(sentence) => return failure(StatusCode::BAD_REQUEST, sentence),

@@ -2,7 +2,7 @@
 
 use super::words::{at, cut, span};
 use remediation::{
-    Plan,
+    Plan, Remediation,
     config::Workload,
     machine::{OnInconclusive, OnTimeout},
 };
@@ -32,6 +32,8 @@ pub(super) struct Card {
     rehearsal: Option<String>,
     /// Why it stands where it does, where that is more than the plan's own words.
     reason: Option<String>,
+    /// What stands in its way, as found last.
+    waits_for: Option<String>,
     due: Option<Due>,
     alerts: Vec<AlertView>,
     decisions: Decisions,
@@ -89,9 +91,12 @@ struct Bounds {
 }
 
 impl Card {
-    /// What is said of an action; `workload` is none where it is configured no more.
-    pub(super) fn new(record: &Record, workload: Option<&Workload>, now: Timestamp) -> Self {
+    /// What is said of an action.
+    pub(super) fn new(record: &Record, remediation: &Remediation, now: Timestamp) -> Self {
         let action = &record.action;
+        // None where it is configured no more.
+        let workload = remediation.workload(&action.workload);
+        let workload = workload.as_ref();
         let plan = Plan::from_json(action.plan.as_ref()).ok();
         Self {
             id: action.id.to_string(),
@@ -106,6 +111,7 @@ impl Card {
                 .as_ref()
                 .is_none_or(|plan| !action.reason.contains(&plan.why))
                 .then(|| action.reason.clone()),
+            waits_for: remediation.awaited(action.id),
             due: due(action, workload, now),
             alerts: alerts(&record.deliveries),
             decisions: decisions(action, plan.as_ref(), workload),
@@ -219,10 +225,13 @@ fn decisions(action: &Action, plan: Option<&Plan>, workload: Option<&Workload>) 
         return Decisions::default();
     };
     let may_change = matches!(state, State::AwaitingApproval | State::Grace);
-    let bounds = plan.filter(|_| may_change).map(|plan| Bounds {
-        planned: plan.target.replicas,
-        min: workload.sizing.min,
-        max: workload.sizing.max,
+    let bounds = plan.filter(|_| may_change).map(|plan| {
+        let (min, max) = workload.sizing.bounds(plan.observed).into_inner();
+        Bounds {
+            planned: plan.target.replicas,
+            min,
+            max,
+        }
     });
     let approve = match state {
         State::AwaitingApproval => Some("Approve"),

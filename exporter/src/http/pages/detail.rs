@@ -4,7 +4,7 @@ use super::{
     card::{Card, StateView, alert_name},
     words::{at, cut, number, percent, span},
 };
-use remediation::{Effect, Measured, Plan, Shape, config::Workload};
+use remediation::{Effect, Measured, Plan, Remediation, Shape};
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use series::Timestamp;
@@ -86,13 +86,13 @@ impl Detail {
 /// Puts the page together. `token` is the one of its forms.
 pub(super) fn detail(
     record: &Record,
-    workload: Option<&Workload>,
+    remediation: &Remediation,
     token: String,
     now: Timestamp,
 ) -> Detail {
     let alerts = &record.deliveries;
     Detail {
-        card: Card::new(record, workload, now),
+        card: Card::new(record, remediation, now),
         token,
         facts: facts(record),
         measured: record.action.effect.as_ref().and_then(measured),

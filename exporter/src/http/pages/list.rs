@@ -114,9 +114,8 @@ pub(super) async fn list(
     for action in remediation.open_actions().await? {
         if filter.before.is_none() && fits(&action, &filter) {
             let record = remediation.record_up_to(action.id, ALERTS_READ).await?;
-            let workload = remediation.workload(&action.workload);
             open.push(Asked {
-                card: Card::new(&record, workload.as_ref(), now),
+                card: Card::new(&record, remediation, now),
                 token: tokens.issue(caller, &action.id.to_string()),
             });
         }
@@ -210,7 +209,12 @@ impl SwitchView {
         let last = switch.last.map(|turn| {
             let what = if turn.thrown { "thrown" } else { "released" };
             let (when, who) = (ago(turn.at, now), turn.actor);
-            format!("last {what} by {who}, {when}: {}", turn.reason)
+            let here = format!("last {what} by {who}, {when}: {}", turn.reason);
+            match (turn.thrown, &switch.stands) {
+                (false, Some(_)) => format!("the file was made by hand since; here {here}"),
+                (true, None) => format!("the file was taken away by hand since; here {here}"),
+                _ => here,
+            }
         });
         Self {
             stands: switch.stands,

@@ -193,9 +193,8 @@ async fn show_action(
     let record = app.remediation.record_up_to(id, detail::MAX_ALERTS);
     match record.await {
         Ok(record) => {
-            let workload = app.remediation.workload(&record.action.workload);
             let token = pages.tokens.issue(&caller.name, &id.to_string());
-            let content = detail::detail(&record, workload.as_ref(), token, app.now());
+            let content = detail::detail(&record, &app.remediation, token, app.now());
             let title = format!("{} · Actions", content.headline());
             page.title = &title;
             pages.render("detail.html", &page, content)

@@ -1,6 +1,6 @@
 //! Requests to the API server: each is sent once, in its time, and what the server says is kept in its own words.
 
-use super::connection::{connect, lost};
+use super::connection::{Connection, connect, lost};
 use crate::{
     actuator::ActuatorError,
     config::{Guards, KubernetesActuator},
@@ -8,7 +8,7 @@ use crate::{
 };
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
-use kube::{Client, client::Body};
+use kube::client::Body;
 use serde_json::Value;
 use std::{ops::Deref, time::Duration};
 use tokio::sync::OnceCell;
@@ -20,7 +20,7 @@ pub(super) const FIELD_MANAGER: &str = "foreshadow";
 pub(super) struct Api {
     config: KubernetesActuator,
     /// Made at the first request: a mounted credential may come later than the program.
-    client: OnceCell<Client>,
+    connection: OnceCell<Connection>,
 }
 
 /// The API server while an effect or a way back is under way, the only time when anything of a workload is written.
@@ -119,7 +119,7 @@ impl Api {
     pub(super) fn new(config: KubernetesActuator) -> Self {
         Self {
             config,
-            client: OnceCell::new(),
+            connection: OnceCell::new(),
         }
     }
 
@@ -129,7 +129,8 @@ impl Api {
 
     /// Reads something.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ActuatorError> {
-        self.request(Request::get(path).body(Body::empty())).await
+        let answer = self.request(Request::get(path).body(Body::empty())).await;
+        answer.map_err(unanswered)
     }
 
     /// Writes down what was done, which nothing forbids.
@@ -144,7 +145,8 @@ impl Api {
             // There the body counts, and what the address says is passed over.
             order.body["dryRun"] = serde_json::json!(["All"]);
         }
-        self.write(&order, "&dryRun=All").await
+        let answer = self.write(&order, "&dryRun=All").await;
+        answer.map_err(unanswered)
     }
 
     async fn write(&self, order: &Order, more: &str) -> Result<Value, ActuatorError> {
@@ -161,10 +163,12 @@ impl Api {
         let request = request.expect("paths are made of names that were checked");
         let limit = self.config.timeout;
         let exchange = async {
-            let client = self.client.get_or_try_init(|| connect(&self.config));
-            let client = client.await.map_err(ActuatorError::NoCluster)?;
-            let answer = client.send(request).await.map_err(lost)?;
-            understood(answer).await
+            let connection = self.connection.get_or_try_init(|| connect(&self.config));
+            let connection = connection.await.map_err(ActuatorError::NoCluster)?;
+            let Connection { client, address } = connection;
+            let answer = client.send(request).await;
+            let answer = answer.map_err(|error| lost(error, address))?;
+            understood(answer, address).await
         };
         match tokio::time::timeout(limit, exchange).await {
             Ok(outcome) => outcome,
@@ -173,7 +177,15 @@ impl Api {
     }
 }
 
-async fn understood(answer: Response<Body>) -> Result<Value, ActuatorError> {
+/// What is told of a question that has no answer: nothing was changed by it.
+fn unanswered(error: ActuatorError) -> ActuatorError {
+    match error {
+        ActuatorError::Lost { at, source } => ActuatorError::Unanswered { at, source },
+        other => other,
+    }
+}
+
+async fn understood(answer: Response<Body>, address: &str) -> Result<Value, ActuatorError> {
     let status = answer.status();
     let retry_after = answer.headers().get(header::RETRY_AFTER);
     // Only the form in seconds; a date would need a clock.
@@ -182,7 +194,10 @@ async fn understood(answer: Response<Body>) -> Result<Value, ActuatorError> {
     let body = body
         .collect()
         .await
-        .map_err(ActuatorError::Lost)?
+        .map_err(|source| ActuatorError::Lost {
+            at: address.to_owned(),
+            source,
+        })?
         .to_bytes();
     let json: Option<Value> = serde_json::from_slice(&body).ok();
     if status.is_success() {

@@ -42,8 +42,14 @@ fn check_credential(user: &AuthInfo) -> Result<(), String> {
     ))
 }
 
+/// A client, and the address that it speaks to.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) address: String,
+}
+
 /// Makes a client, and asks nothing yet.
-pub(super) async fn connect(config: &KubernetesActuator) -> Result<Client, Cause> {
+pub(super) async fn connect(config: &KubernetesActuator) -> Result<Connection, Cause> {
     let mut found = match &config.kubeconfig {
         Some(path) => {
             let options = KubeConfigOptions {
@@ -52,7 +58,10 @@ pub(super) async fn connect(config: &KubernetesActuator) -> Result<Client, Cause
             };
             Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?
         }
-        None => Config::infer().await?,
+        // The error's own cause is in its words already.
+        None => Config::infer()
+            .await
+            .map_err(|error| format!("`kubeconfig` names no file, and {error}"))?,
     };
     // The file may be another by now, and what was inferred was never looked at.
     check_credential(&found.auth_info).map_err(|why| format!("the kubeconfig: {why}"))?;
@@ -62,19 +71,25 @@ pub(super) async fn connect(config: &KubernetesActuator) -> Result<Client, Cause
     found.read_timeout = Some(config.timeout);
     found.write_timeout = Some(config.timeout);
     found.reset_reader_on_write = true;
-    Client::try_from(found).map_err(|error| match error {
+    let address = found.cluster_url.to_string();
+    let client = Client::try_from(found).map_err(|error| match error {
         kube::Error::Auth(error) => quoted(error),
         other => other.into(),
-    })
+    })?;
+    Ok(Connection { client, address })
 }
 
 /// What came of a request that got no answer.
-pub(super) fn lost(error: kube::Error) -> ActuatorError {
-    match error {
+pub(super) fn lost(error: kube::Error, at: &str) -> ActuatorError {
+    let source = match error {
         // Nothing was sent: the credential could not be had.
-        kube::Error::Auth(error) => ActuatorError::NoCluster(quoted(error)),
-        kube::Error::Service(error) => ActuatorError::Lost(error),
-        other => ActuatorError::Lost(Box::new(other)),
+        kube::Error::Auth(error) => return ActuatorError::NoCluster(quoted(error)),
+        kube::Error::Service(error) => error,
+        other => other.into(),
+    };
+    ActuatorError::Lost {
+        at: at.to_owned(),
+        source,
     }
 }
 
@@ -144,7 +159,7 @@ users:
                 stderr: b"hush".to_vec(),
             }),
         };
-        let error = crate::error::in_full(&lost(kube::Error::Auth(error)));
+        let error = crate::error::in_full(&lost(kube::Error::Auth(error), "https://here"));
         assert_eq!(
             error,
             "cannot reach the cluster: the plugin of the user ended with exit status: 1"
