@@ -5,9 +5,7 @@ use crate::{
     machine::{self, Event, Step},
 };
 use series::Timestamp;
-use store::{
-    Action, ActionFilter, ActionId, Look, RecordedDelivery, State, StoreError, Transition,
-};
+use store::{Action, ActionFilter, ActionId, RecordedDelivery, State, StoreError};
 
 /// Why a control did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -139,19 +137,9 @@ impl Remediation {
         self.journal.actions(filter, limit).await
     }
 
-    /// One action and its history, oldest first.
-    pub async fn action(&self, id: ActionId) -> Result<(Action, Vec<Transition>), StoreError> {
-        self.journal.action(id).await
-    }
-
     /// At most `limit` alerts that were taken in, newest first, with what became of them.
     pub async fn deliveries(&self, limit: u32) -> Result<Vec<RecordedDelivery>, StoreError> {
         self.journal.deliveries(limit).await
-    }
-
-    /// What each look at an action's effect found, oldest first.
-    pub async fn looks(&self, id: ActionId) -> Result<Vec<Look>, StoreError> {
-        self.journal.looks(id).await
     }
 
     /// Decides about the plan that the action has now.

@@ -68,13 +68,6 @@ impl Journal {
             .map(|id| id.parse().map_err(rows::unreadable))
             .collect()
     }
-
-    /// The alerts that brought an action about, joined it or ended it, oldest first.
-    pub async fn deliveries_of(&self, id: ActionId) -> Result<Vec<RecordedDelivery>, StoreError> {
-        let failed = doing("list the alerts of an action");
-        let mut connection = self.readers.acquire().await.map_err(failed)?;
-        deliveries(&mut connection, id, u32::MAX).await
-    }
 }
 
 async fn deliveries(

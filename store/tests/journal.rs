@@ -6,7 +6,10 @@
 )]
 
 use series::Timestamp;
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 use store::{
     Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Intake,
     Journal, Look, LookVerdict, Mode, Outcome, Proposal, State, StoreError,
@@ -431,21 +434,27 @@ async fn actions_are_listed_newest_first_and_filtered() {
     assert_eq!(journal.deliveries(10).await.unwrap().len(), 2);
 }
 
+/// Whoever opens the file by other means cannot change or delete the rows of a table either.
+async fn refuse_to_forget(path: &Path, table: &str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for sql in [
+        format!("UPDATE {table} SET actor = 'x'"),
+        format!("DELETE FROM {table}"),
+    ] {
+        let sql = sqlx::AssertSqlSafe(sql);
+        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+    raw.close().await;
+}
+
 #[tokio::test]
 async fn history_can_be_neither_changed_nor_deleted() {
     let (_guard, path) = folder();
     let journal = Journal::open(&path).await.unwrap();
     propose(&journal, "shop").await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    for sql in [
-        "UPDATE transitions SET actor = 'x'",
-        "DELETE FROM transitions",
-    ] {
-        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
-        assert!(error.to_string().contains("append-only"), "{error}");
-    }
-    raw.close().await;
+    refuse_to_forget(&path, "transitions").await;
 }
 
 #[tokio::test]
@@ -788,7 +797,6 @@ async fn an_export_holds_all_that_changed_with_all_that_belongs_to_it() {
         .map(|delivery| delivery.cause.fingerprint.as_str())
         .collect();
     assert_eq!(fingerprints, ["another", "shop"]);
-    assert_eq!(journal.deliveries_of(id).await.unwrap(), record.deliveries);
     let glance = journal.record_up_to(id, 1).await.unwrap();
     assert_eq!(glance.deliveries, record.deliveries[..1]);
     assert_eq!((glance.n_deliveries, record.n_deliveries), (2, 2));
@@ -815,15 +823,7 @@ async fn turns_of_the_kill_switch_are_kept_and_not_changed() {
     let later = journal.switches(Some(after(1)), 0, 9).await.unwrap();
     assert_eq!(later, []);
 
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-    let raw = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    for sql in [
-        "UPDATE kill_switch SET actor = 'x'",
-        "DELETE FROM kill_switch",
-    ] {
-        let error = sqlx::query(sql).execute(&raw).await.unwrap_err();
-        assert!(error.to_string().contains("append-only"), "{error}");
-    }
+    refuse_to_forget(&path, "kill_switch").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,17 +7,18 @@ use axum::{
     Extension, Json,
     body::Bytes,
     extract::{
-        Path, Query, State,
+        FromRequestParts, Path, Query, State,
         rejection::{JsonRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::Response,
 };
 use remediation::{ControlError, Decider, Plan};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{
-    Action, ActionFilter, ActionId, Look, State as ActionState, StoreError, Transition, UnknownWord,
+    Action, ActionFilter, ActionId, Look, Record, State as ActionState, StoreError, Transition,
+    UnknownWord,
 };
 
 /// Actions listed when a request names no limit.
@@ -92,23 +93,37 @@ async fn with_histories(
 }
 
 async fn with_history(app: &App, id: ActionId) -> Result<WithHistory, StoreError> {
-    let (action, transitions) = app.remediation.action(id).await?;
+    let Record {
+        action,
+        transitions,
+        looks,
+        ..
+    } = app.remediation.record_up_to(id, 0).await?;
     let plan = Plan::from_json(action.plan.as_ref());
     Ok(WithHistory {
         plan_hash: plan.ok().map(|plan| plan.hash()),
         waits_for: app.remediation.awaited(id),
-        looks: app.remediation.looks(id).await?,
         action,
         transitions,
+        looks,
     })
 }
 
+/// The action that an address names; what is no identifier is refused.
+pub(super) struct Named(ActionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        let Path(id) = id.map_err(|error| failure(error.status(), error.body_text()))?;
+        id.parse().map(Self).map_err(|error| unknown(&error))
+    }
+}
+
 /// One action with its history.
-pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    let id: ActionId = match id.parse() {
-        Ok(id) => id,
-        Err(error) => return unknown(&error),
-    };
+pub(super) async fn show(State(app): State<Arc<App>>, Named(id): Named) -> Response {
     match with_history(&app, id).await {
         Ok(action) => success(action),
         Err(error) => refused(error.into()),
@@ -161,20 +176,15 @@ impl Seen {
 pub(super) async fn approve(
     State(app): State<Arc<App>>,
     Extension(Caller { name: actor, .. }): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Bytes,
 ) -> Response {
     let seen = match Seen::read(&body) {
         Ok(seen) => seen,
         Err(error) => return failure(StatusCode::BAD_REQUEST, error),
     };
-    match id.parse() {
-        Ok(id) => {
-            let decision = app.remediation.approve(id, seen.by(&actor), app.now());
-            decided(&app, decision.await)
-        }
-        Err(error) => unknown(&error),
-    }
+    let decision = app.remediation.approve(id, seen.by(&actor), app.now());
+    decided(&app, decision.await)
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,7 +210,7 @@ impl From<Override> for Seen {
 pub(super) async fn override_plan(
     State(app): State<Arc<App>>,
     Extension(Caller { name: actor, .. }): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Result<Json<Override>, JsonRejection>,
 ) -> Response {
     let Json(body) = match body {
@@ -208,15 +218,10 @@ pub(super) async fn override_plan(
         Err(error) => return failure(error.status(), error.body_text()),
     };
     let (replicas, seen) = (body.replicas, Seen::from(body));
-    match id.parse() {
-        Ok(id) => {
-            let decision = app
-                .remediation
-                .override_plan(id, seen.by(&actor), replicas, app.now());
-            decided(&app, decision.await)
-        }
-        Err(error) => unknown(&error),
-    }
+    let decision = app
+        .remediation
+        .override_plan(id, seen.by(&actor), replicas, app.now());
+    decided(&app, decision.await)
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,7 +236,7 @@ pub(super) struct Rejection {
 pub(super) async fn reject(
     State(app): State<Arc<App>>,
     Extension(Caller { name: actor, .. }): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Result<Json<Rejection>, JsonRejection>,
 ) -> Response {
     let Rejection {
@@ -248,35 +253,25 @@ pub(super) async fn reject(
         state,
         stage,
     };
-    match id.parse() {
-        Ok(id) => {
-            let decision = app
-                .remediation
-                .reject(id, seen.by(&actor), &reason, app.now());
-            decided(&app, decision.await)
-        }
-        Err(error) => unknown(&error),
-    }
+    let decision = app
+        .remediation
+        .reject(id, seen.by(&actor), &reason, app.now());
+    decided(&app, decision.await)
 }
 
 /// Orders the way back. The body may be empty.
 pub(super) async fn rollback(
     State(app): State<Arc<App>>,
     Extension(Caller { name: actor, .. }): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Bytes,
 ) -> Response {
     let seen = match Seen::read(&body) {
         Ok(seen) => seen,
         Err(error) => return failure(StatusCode::BAD_REQUEST, error),
     };
-    match id.parse() {
-        Ok(id) => {
-            let decision = app.remediation.rollback(id, seen.by(&actor), app.now());
-            decided(&app, decision.await)
-        }
-        Err(error) => unknown(&error),
-    }
+    let decision = app.remediation.rollback(id, seen.by(&actor), app.now());
+    decided(&app, decision.await)
 }
 
 fn decided(app: &App, outcome: Result<Action, ControlError>) -> Response {

@@ -372,7 +372,8 @@ async fn an_alert_that_outlasts_its_action_is_taken_up_again_when_more_is_forese
     world.ticks(301..=425).await;
     let actions = world.actions().await;
     assert_eq!((actions.len(), world.fleet().replicas), (2, 13));
-    let (_, history) = world.remediation.action(actions[0].id).await.unwrap();
+    let record = world.remediation.record(actions[0].id).await.unwrap();
+    let history = record.transitions;
     let why = format!(
         "more is foreseen than action {} was planned for",
         actions[1].id

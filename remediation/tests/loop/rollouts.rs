@@ -26,7 +26,7 @@ async fn about_to_act(setup: Setup<'_>) -> World {
 
 async fn verdicts(world: &World) -> Vec<LookVerdict> {
     let id = world.action().await.id;
-    let looks = world.remediation.looks(id).await.unwrap();
+    let looks = world.remediation.record(id).await.unwrap().looks;
     looks.iter().map(|look| look.verdict).collect()
 }
 
@@ -65,7 +65,7 @@ async fn an_effect_is_looked_at_three_times_before_it_is_called_good() {
         [Baseline, Successful, Successful, Successful]
     );
     let id = world.action().await.id;
-    let looks = world.remediation.looks(id).await.unwrap();
+    let looks = world.remediation.record(id).await.unwrap().looks;
     assert_eq!(
         looks[1].before,
         Some(serde_json::json!({"holds": true, "value": 0.3}))

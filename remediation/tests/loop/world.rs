@@ -415,7 +415,7 @@ impl World {
 
     pub(crate) async fn history(&self) -> Vec<Transition> {
         let id = self.action().await.id;
-        self.remediation.action(id).await.unwrap().1
+        self.remediation.record(id).await.unwrap().transitions
     }
 
     #[track_caller]
