@@ -39,7 +39,7 @@ fn facts(action: &Value) -> String {
         facts.push((key, text(action, key)));
     }
     facts.push(("reason", text(action, "reason")));
-    facts.push(("waits for", text(action, "waits_for")));
+    facts.push(("held up", text(action, "held_up")));
     facts.retain(|(_, value)| !value.is_empty());
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     facts.iter().fold(String::new(), |lines, (name, value)| {

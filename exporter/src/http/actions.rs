@@ -44,7 +44,7 @@ struct WithHistory {
     /// What an approval is bound to; none as long as there is no plan.
     plan_hash: Option<String>,
     /// What stands in its way, as found last; none where it goes on at its time.
-    waits_for: Option<String>,
+    held_up: Option<String>,
     /// Oldest first.
     transitions: Vec<Transition>,
     /// What each look at the effect found, oldest first.
@@ -102,7 +102,7 @@ async fn with_history(app: &App, id: ActionId) -> Result<WithHistory, StoreError
     let plan = Plan::from_json(action.plan.as_ref());
     Ok(WithHistory {
         plan_hash: plan.ok().map(|plan| plan.hash()),
-        waits_for: app.remediation.awaited(id),
+        held_up: app.remediation.awaited(id),
         action,
         transitions,
         looks,

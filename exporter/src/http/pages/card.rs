@@ -33,7 +33,7 @@ pub(super) struct Card {
     /// Why it stands where it does, where that is more than the plan's own words.
     reason: Option<String>,
     /// What stands in its way, as found last.
-    waits_for: Option<String>,
+    held_up: Option<String>,
     due: Option<Due>,
     alerts: Vec<AlertView>,
     decisions: Decisions,
@@ -111,7 +111,7 @@ impl Card {
                 .as_ref()
                 .is_none_or(|plan| !action.reason.contains(&plan.why))
                 .then(|| action.reason.clone()),
-            waits_for: remediation.awaited(action.id),
+            held_up: remediation.awaited(action.id),
             due: due(action, workload, now),
             alerts: alerts(&record.deliveries),
             decisions: decisions(action, plan.as_ref(), workload),
