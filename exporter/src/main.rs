@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod door;
 mod exposition;
+mod figures;
 mod http;
 mod keeper;
 mod learned;

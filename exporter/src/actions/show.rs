@@ -1,7 +1,10 @@
 //! One action for a terminal: facts, history, looks, what was measured.
 
 use super::text;
-use crate::table::{Align, table};
+use crate::{
+    figures::found,
+    table::{Align, table},
+};
 use remediation::{Effect, Measured, Plan, Shape};
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -64,12 +67,9 @@ fn history(action: &Value) -> String {
         ("ACTOR", Left),
         ("REASON", Left),
     ];
-    rows(
-        action,
-        "transitions",
-        columns,
-        ["at", "to", "actor", "reason"],
-    )
+    rows(&action["transitions"], columns, |step| {
+        ["at", "to", "actor", "reason"].map(|key| text(step, key))
+    })
 }
 
 fn looks(action: &Value) -> String {
@@ -84,31 +84,29 @@ fn looks(action: &Value) -> String {
         ("AFTER", Right),
         ("REASON", Left),
     ];
-    let keys = [
-        "at", "stage", "number", "check", "verdict", "before", "after", "reason",
-    ];
-    // People count stages from one, as the page does.
-    let mut action = action.clone();
-    let looks = action["looks"].as_array_mut().into_iter().flatten();
-    for look in looks {
-        look["stage"] = look["stage"]
-            .as_u64()
-            .map_or(Value::Null, |stage| (stage + 1).into());
-    }
-    rows(&action, "looks", columns, keys)
+    rows(&action["looks"], columns, |look| {
+        // People count from one, as the page does.
+        let stage = look["stage"].as_u64().map(|stage| stage + 1);
+        [
+            text(look, "at"),
+            stage.map_or_else(String::new, |stage| stage.to_string()),
+            text(look, "number"),
+            text(look, "check"),
+            text(look, "verdict"),
+            found(&look["before"]).unwrap_or_default(),
+            found(&look["after"]).unwrap_or_default(),
+            text(look, "reason"),
+        ]
+    })
 }
 
 /// The objects of a list, one a line; nothing where there are none.
 fn rows<const N: usize>(
-    action: &Value,
-    list: &str,
+    list: &Value,
     columns: [(&str, Align); N],
-    keys: [&str; N],
+    cells: impl Fn(&Value) -> [String; N],
 ) -> String {
-    let objects = action[list].as_array().into_iter().flatten();
-    let rows: Vec<_> = objects
-        .map(|object| keys.map(|key| text(object, key)))
-        .collect();
+    let rows: Vec<_> = list.as_array().into_iter().flatten().map(cells).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -170,7 +168,7 @@ mod tests {
                 {"at": "2026-01-01T00:01:00Z", "from": "grace", "to": "applying", "actor": "ann", "reason": "yes"},
             ],
             "looks": [{"at": "2026-01-01T00:02:00Z", "stage": 0, "number": 1, "check": "p99 < 0.5",
-                       "verdict": "successful", "before": null, "after": 0.31, "reason": "it holds"}],
+                       "verdict": "successful", "before": null, "after": {"holds": true, "value": 0.31}, "reason": "it holds"}],
             "effect": {"before": {"at": 0, "replicas": 4, "demand": 400.0, "utilisation": 0.8},
                        "after": {"at": 0, "replicas": 14, "demand": 410.0}},
         });

@@ -2,8 +2,9 @@
 
 use super::{
     card::{Card, StateView, alert_name},
-    words::{at, cut, number, percent, span},
+    words::{at, cut, span},
 };
+use crate::figures::{found, number, percent};
 use remediation::{Effect, Measured, Plan, Remediation, Shape};
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
@@ -169,11 +170,9 @@ fn step(transition: &Transition) -> Step {
 }
 
 fn look(look: &Look) -> LookView {
-    let found = |value: &Option<Value>| match value {
-        None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::Number(value)) => value.as_f64().map_or_else(|| value.to_string(), number),
-        Some(Value::String(text)) => cut(text, MAX_FOUND),
-        Some(other) => cut(&other.to_string(), MAX_FOUND),
+    let side = |value: &Option<Value>| {
+        let found = value.as_ref().and_then(found);
+        found.map_or_else(|| "–".to_owned(), |text| cut(&text, MAX_FOUND))
     };
     LookView {
         at: at(look.at),
@@ -187,8 +186,8 @@ fn look(look: &Look) -> LookView {
             LookVerdict::Failed | LookVerdict::Error => "bad",
             LookVerdict::Inconclusive => "asks",
         },
-        before: found(&look.before),
-        after: found(&look.after),
+        before: side(&look.before),
+        after: side(&look.after),
         reason: look.reason.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! Times, durations and numbers as people read them.
+//! Times, durations and texts as people read them.
 
 use series::Timestamp;
 use std::time::Duration;
@@ -37,22 +37,6 @@ pub(super) fn span(length: Duration) -> String {
     }
 }
 
-/// A number without digits that nobody needs.
-pub(super) fn number(value: f64) -> String {
-    let digits = match value.abs() {
-        100.0.. => 1,
-        1.0.. => 2,
-        _ => 4,
-    };
-    let text = format!("{value:.digits$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A share as a percentage.
-pub(super) fn percent(share: f64) -> String {
-    format!("{} %", number(share * 100.0))
-}
-
 /// A text that may be of any length, cut where it becomes a nuisance.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -85,13 +69,6 @@ mod tests {
         let later = time + Duration::from_secs(90);
         assert_eq!(ago(time, later), "1 min 30 s ago");
         assert_eq!(ago(later, time), "just now");
-    }
-
-    #[test]
-    fn numbers_have_the_digits_that_matter() {
-        let said = [424.692_03, 40.0, 2.506, 0.123_456, 0.0, -1_200.25].map(number);
-        assert_eq!(said, ["424.7", "40", "2.51", "0.1235", "0", "-1200.2"]);
-        assert_eq!(percent(0.625), "62.5 %");
     }
 
     #[test]
