@@ -42,10 +42,12 @@ impl Remediation {
         self.journal.switches(since, after, limit).await
     }
 
-    /// What stands in the way of an open action, as found last since the start of the program; none where it
-    /// goes on at its time.
-    pub fn awaited(&self, id: ActionId) -> Option<String> {
-        self.progress.awaited(id)
+    /// What stands in the way of an action, as found at the last attempt of this program; none where it goes on at
+    /// its time, or has ended.
+    pub fn held_up(&self, action: &Action) -> Option<String> {
+        let held_up = self.progress.held_up(action.id)?;
+        // The journal may have it in the same words already.
+        (action.state.is_open() && held_up != action.reason).then_some(held_up)
     }
 
     /// The workload of this name, as it is configured now.

@@ -45,8 +45,8 @@ impl Progress {
         Some(Claim { progress: self, id })
     }
 
-    /// What an action waits for, if it could not go on.
-    pub(crate) fn awaited(&self, id: ActionId) -> Option<String> {
+    /// What an action waits for, if it cannot go on.
+    pub(crate) fn held_up(&self, id: ActionId) -> Option<String> {
         self.lock().get(&id)?.awaited.clone()
     }
 
@@ -75,12 +75,16 @@ impl Claim<'_> {
         self.with(|effort| effort.awaited.clone())
     }
 
-    /// Notes what the action waits for; whether that is another thing than before.
+    /// Notes what the action waits for; whether that is another thing than before, and not just another number.
     pub(crate) fn awaits(&self, what: &str) -> bool {
-        self.with(|effort| {
-            let before = effort.awaited.replace(what.to_owned());
-            before.as_deref() != Some(what)
-        })
+        let gist = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        let before = self.with(|effort| effort.awaited.replace(what.to_owned()));
+        before.is_none_or(|before| gist(&before) != gist(what))
+    }
+
+    /// Notes that nothing is waited for but time.
+    pub(crate) fn goes_on(&self) {
+        self.with(|effort| effort.awaited = None);
     }
 
     /// Notes a failed attempt, begins a pause and returns the number of attempts so far.
@@ -151,6 +155,18 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 8, 30, 30]);
         claim.renew();
         assert!(!claim.is_pausing(NOW));
+    }
+
+    #[test]
+    fn another_number_is_not_another_thing_to_wait_for() {
+        let (progress, id) = (Progress::default(), ActionId::new(NOW));
+        let claim = progress.claim(id).unwrap();
+        assert!(claim.awaits("7 of 8 instances are ready"));
+        assert!(!claim.awaits("8 of 8 instances are ready"));
+        assert!(claim.awaits("no answer"));
+        assert_eq!(progress.held_up(id).as_deref(), Some("no answer"));
+        claim.goes_on();
+        assert_eq!(progress.held_up(id), None);
     }
 
     #[test]

@@ -74,8 +74,8 @@ impl Sizing {
         Sized::Enough { why }
     }
 
-    /// The numbers that a person may choose from, but for what is there already; none where that is so far outside
-    /// of `min` and `max` that no step leads back.
+    /// The numbers that a person may choose from, but for what is there already; none where that is so far above
+    /// `max` that no step leads back.
     pub fn bounds(&self, observed: Shape) -> RangeInclusive<u32> {
         let (least, most) = self.steps(observed);
         least.max(self.min)..=most.min(self.max)

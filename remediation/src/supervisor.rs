@@ -55,17 +55,20 @@ impl Remediation {
     }
 
     /// Moves on an action, as it was listed, unless it is in the pause after an attempt. What runs out does so all
-    /// the same.
+    /// the same, and so does what is not configured any more.
     async fn run(&self, listed: &Action, now: Timestamp) -> Report {
         let mut report = Report::default();
         let id = listed.id;
         let Some(claim) = self.progress.claim(id) else {
             return report;
         };
-        if claim.is_pausing(now) && !is_over(listed, now) {
+        let current = self.current();
+        let is_configured = current.reach(&listed.workload).is_some();
+        if is_configured && claim.is_pausing(now) && !is_over(listed, now) {
             return report;
         }
-        match self.run_claimed(&claim, id, now, &mut report).await {
+        let context = (&claim, &*current, now);
+        match self.run_claimed(id, context, &mut report).await {
             // A person, or the end of the alert, was faster; the next tick sees what they made of it.
             Ok(()) | Err(StoreError::Conflict { .. } | StoreError::PlanChanged { .. }) => {}
             Err(error) => {
@@ -79,17 +82,15 @@ impl Remediation {
 
     async fn run_claimed(
         &self,
-        claim: &Claim<'_>,
         id: ActionId,
-        now: Timestamp,
+        (claim, current, now): (&Claim<'_>, &Current, Timestamp),
         report: &mut Report,
     ) -> Result<(), StoreError> {
-        let current = self.current();
         // Read anew under the claim: another tick may have moved it since the list was made.
         let mut action = self.journal.current(id).await?;
         // No state is entered twice at one stage, so this ends.
         while action.state.is_open() {
-            match self.advance(&action, &current, claim, now).await? {
+            match self.advance(&action, current, claim, now).await? {
                 Turn::Moved(next) => {
                     report.moved.push(Moved::between(&action, &next));
                     claim.renew();
@@ -103,7 +104,10 @@ impl Remediation {
                     });
                     break;
                 }
-                Turn::Idle => break,
+                Turn::Idle => {
+                    claim.goes_on();
+                    break;
+                }
             }
         }
         Ok(())

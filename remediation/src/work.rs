@@ -60,13 +60,15 @@ const SHORTEST_CALL: Duration = Duration::from_secs(1);
 impl Job<'_> {
     /// Reads what there is.
     pub(crate) async fn observe(&self) -> Result<Shape, ActuatorError> {
-        self.in_time(self.actuator.observe(self.occasion())).await
+        let observed = self.in_time(self.actuator.observe(self.occasion())).await;
+        observed.map_err(ActuatorError::of_a_question)
     }
 
     /// Tells what a shape would take.
     pub(crate) async fn rehearse(&self, shape: Shape) -> Result<Option<String>, ActuatorError> {
         let call = self.actuator.rehearse(self.occasion(), shape);
-        self.in_time(call).await
+        let rehearsal = self.in_time(call).await;
+        rehearsal.map_err(ActuatorError::of_a_question)
     }
 
     async fn set(&self, shape: Shape) -> Result<(), ActuatorError> {

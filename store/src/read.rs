@@ -1,8 +1,8 @@
 //! Questions to the journal.
 
 use crate::{
-    Action, ActionId, Journal, RecordedDelivery, State, StoreError, Transition, error::doing,
-    lookup, rows, transition,
+    Action, ActionId, Journal, RecordedDelivery, State, StoreError, error::doing, lookup, rows,
+    transition,
 };
 use series::Timestamp;
 
@@ -54,16 +54,6 @@ impl Journal {
         let failed = doing("read an action");
         let mut connection = self.readers.acquire().await.map_err(failed)?;
         transition::fetch(&mut connection, id).await
-    }
-
-    /// One action and its history, oldest first.
-    pub async fn action(&self, id: ActionId) -> Result<(Action, Vec<Transition>), StoreError> {
-        let failed = doing("read an action's history");
-        // One transaction, so that the history ends in the state that the action is shown in.
-        let mut tx = self.readers.begin().await.map_err(&failed)?;
-        let action = transition::fetch(&mut tx, id).await?;
-        let history = transition::history(&mut tx, id).await?;
-        Ok((action, history))
     }
 
     /// At most `limit` deliveries, newest first.

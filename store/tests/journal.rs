@@ -12,7 +12,7 @@ use std::{
 };
 use store::{
     Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Intake,
-    Journal, Look, LookVerdict, Mode, Outcome, Proposal, State, StoreError,
+    Journal, Look, LookVerdict, Mode, Outcome, Proposal, Record, State, StoreError,
 };
 use tempfile::TempDir;
 
@@ -86,7 +86,7 @@ fn change(to: State) -> Change {
 }
 
 async fn walk(journal: &Journal, id: ActionId, states: &[State]) -> Action {
-    let (mut action, _) = journal.action(id).await.unwrap();
+    let mut action = journal.current(id).await.unwrap();
     for to in states {
         action = journal
             .transition(id, action.state, &change(*to))
@@ -121,7 +121,11 @@ async fn a_transition_happens_only_from_the_state_that_was_seen() {
         late.unwrap_err().to_string(),
         format!("action {id} is grace, not proposed")
     );
-    let (action, history) = journal.action(id).await.unwrap();
+    let Record {
+        action,
+        transitions: history,
+        ..
+    } = journal.record(id).await.unwrap();
     assert_eq!((action.state, action.plan), (State::Grace, Some(plan)));
     let states: Vec<_> = history.iter().map(|line| (line.from, line.to)).collect();
     assert_eq!(
@@ -142,7 +146,7 @@ async fn an_unknown_action_is_not_found() {
         .await;
     assert!(matches!(moved, Err(StoreError::NotFound(got)) if got == id));
     assert!(matches!(
-        journal.action(id).await,
+        journal.current(id).await,
         Err(StoreError::NotFound(_))
     ));
 }
@@ -206,7 +210,11 @@ async fn the_end_of_the_last_alert_supersedes_what_has_had_no_effect() {
     assert_eq!(resolve(&journal, "shop").await, Outcome::Resolved);
     assert_eq!(journal.firing(id).await.unwrap(), 1);
     assert_eq!(resolve(&journal, "other").await, Outcome::Superseded);
-    let (action, history) = journal.action(id).await.unwrap();
+    let Record {
+        action,
+        transitions: history,
+        ..
+    } = journal.record(id).await.unwrap();
     assert_eq!(action.state, State::Superseded);
     assert_eq!(
         history.last().unwrap().reason,
@@ -220,7 +228,7 @@ async fn the_end_of_an_alert_leaves_an_effect_alone() {
     let id = propose(&journal, "shop").await;
     walk(&journal, id, &[State::Grace, State::Applying]).await;
     assert_eq!(resolve(&journal, "shop").await, Outcome::Resolved);
-    let (action, _) = journal.action(id).await.unwrap();
+    let action = journal.current(id).await.unwrap();
     assert_eq!(action.state, State::Applying);
 }
 
@@ -301,7 +309,11 @@ async fn alerts_that_outlast_their_actions_are_handed_on_together() {
     };
     let second = again(first).await.unwrap();
     assert_eq!(again(first).await, None, "there is an open action");
-    let (action, history) = journal.action(second).await.unwrap();
+    let Record {
+        action,
+        transitions: history,
+        ..
+    } = journal.record(second).await.unwrap();
     assert_eq!(
         (action.state, action.cause.fingerprint.as_str()),
         (State::Proposed, "other")
@@ -472,7 +484,11 @@ async fn what_was_answered_survives_a_reopening() {
         id
     };
     let journal = Journal::open(&path).await.unwrap();
-    let (action, history) = journal.action(id).await.unwrap();
+    let Record {
+        action,
+        transitions: history,
+        ..
+    } = journal.record(id).await.unwrap();
     assert_eq!((action.state, history.len()), (State::Applying, 3));
     assert_eq!(action.pre_image, Some(serde_json::json!({"replicas": 4})));
     let again = fire(&journal, "shop", "shop").await;
@@ -570,7 +586,7 @@ async fn the_file_of_an_older_version_is_brought_up_to_date() {
 async fn an_action_is_shown_with_readable_times_and_states() {
     let (_folder, journal) = journal().await;
     let id = propose(&journal, "shop").await;
-    let (action, _) = journal.action(id).await.unwrap();
+    let action = journal.current(id).await.unwrap();
     let json = serde_json::to_value(&action).unwrap();
     assert_eq!(json["id"], id.to_string());
     assert_eq!(json["state"], "proposed");
@@ -601,7 +617,7 @@ async fn a_decision_holds_for_the_plan_that_was_seen() {
         late.unwrap_err().to_string(),
         format!("action {id} has another plan by now")
     );
-    let (now, _) = journal.action(id).await.unwrap();
+    let now = journal.current(id).await.unwrap();
     let informed = Change {
         of_plan: Some(now.plan_no),
         ..change(State::Grace)

@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use remediation::{ControlError, Decider, Plan};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use store::{
     Action, ActionFilter, ActionId, Look, Record, State as ActionState, StoreError, Transition,
@@ -43,7 +43,7 @@ struct WithHistory {
     action: Action,
     /// What an approval is bound to; none as long as there is no plan.
     plan_hash: Option<String>,
-    /// What stands in its way, as found last; none where it goes on at its time.
+    /// What stands in its way, where `reason` does not say so; none where it goes on at its time.
     held_up: Option<String>,
     /// Oldest first.
     transitions: Vec<Transition>,
@@ -52,14 +52,7 @@ struct WithHistory {
 }
 
 /// Actions with their history, newest first.
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(error) => return failure(error.status(), error.body_text()),
-    };
+pub(super) async fn list(State(app): State<Arc<App>>, Asked(query): Asked<ListQuery>) -> Response {
     let state = match query.state.as_deref().map(str::parse).transpose() {
         Ok(state) => state,
         Err(error) => return unknown(&error),
@@ -102,11 +95,24 @@ async fn with_history(app: &App, id: ActionId) -> Result<WithHistory, StoreError
     let plan = Plan::from_json(action.plan.as_ref());
     Ok(WithHistory {
         plan_hash: plan.ok().map(|plan| plan.hash()),
-        held_up: app.remediation.awaited(id),
+        held_up: app.remediation.held_up(&action),
         action,
         transitions,
         looks,
     })
+}
+
+/// What the query of an address asks for; what cannot be read is refused.
+pub(super) struct Asked<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let query = Query::from_request_parts(parts, state).await;
+        let refused = |error: QueryRejection| failure(error.status(), error.body_text());
+        query.map(|Query(query)| Self(query)).map_err(refused)
+    }
 }
 
 /// The action that an address names; what is no identifier is refused.

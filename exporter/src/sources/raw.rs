@@ -126,8 +126,11 @@ impl RawHistory {
         Ok(Answer::new(values.into_series(), Vec::new(), Vec::new()))
     }
 
-    /// What went wrong, and where.
+    /// What went wrong, and where, unless it says so.
     pub(super) fn named(&self, error: QueryError) -> QueryError {
+        if matches!(error, QueryError::Unreachable { .. }) {
+            return error;
+        }
         QueryError::Elsewhere {
             at: self.address.clone(),
             source: Box::new(error),

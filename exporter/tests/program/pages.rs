@@ -255,7 +255,7 @@ async fn throw_and_release(dir: &Path, ann: &Person, bob: &Person, am: &Person) 
     fs::write(dir.join("STOP"), "").unwrap();
     let page = bob.look("/actions").await;
     assert!(
-        page.contains("made by hand since; here last released by ann"),
+        page.contains("it stands all the same; here last released by ann"),
         "{page}"
     );
     fs::remove_file(dir.join("STOP")).unwrap();

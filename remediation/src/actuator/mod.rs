@@ -84,14 +84,17 @@ pub enum ActuatorError {
         /// What became of the connection.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A question to the API server has no answer, and nothing was changed by it.
-    #[error("no answer from the API server {at}")]
+    /// A question has no answer, and nothing was changed by it.
+    #[error("no answer from {by}")]
     Unanswered {
-        /// Its address.
-        at: String,
+        /// Who was asked.
+        by: String,
         /// What became of the connection.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A question was not answered in time; the same holds.
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
     /// There is no way to the API server.
     #[error("cannot reach the cluster")]
     NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -162,6 +165,22 @@ pub enum Verdict {
 const HOPELESS: [i32; 5] = [64, 77, 78, 126, 127];
 
 impl ActuatorError {
+    /// What the failure of a call means that only asks: nothing was done by it.
+    pub(crate) fn of_a_question(self) -> Self {
+        match self {
+            Self::Unknown(error) => Self::Unanswered {
+                by: "the actuator".to_owned(),
+                source: error.into(),
+            },
+            Self::Lost { at, source } => Self::Unanswered {
+                by: format!("the API server {at}"),
+                source,
+            },
+            Self::TimedOut(limit) => Self::Silent(limit),
+            other => other,
+        }
+    }
+
     /// Whether trying again makes sense.
     pub fn verdict(&self) -> Verdict {
         match self {
@@ -187,6 +206,7 @@ impl ActuatorError {
             | Self::NoCluster(_)
             | Self::Unfinished(_)
             | Self::TimedOut(_)
+            | Self::Silent(_)
             | Self::Ended { .. } => Verdict::Retry(None),
         }
     }

@@ -61,15 +61,18 @@ async fn an_effect_of_which_nobody_knows_is_read_back_and_not_doubled() {
 
 #[tokio::test]
 async fn a_question_without_an_answer_leaves_nothing_unknown() {
-    let world = World::new(Server::stand_in().await).await;
-    world.server.faulty().order("GET /scale", Fault::Reset);
-    world.alert("").await;
-    let action = world.until(State::Proposed, 0..1).await;
-    let held_up = world.remediation.awaited(action.id).unwrap();
-    let expect = "no answer from the API server http://127.0.0.1:";
-    assert!(held_up.starts_with(expect), "{held_up}");
-    assert!(!held_up.contains("unknown"), "{held_up}");
-    world.until(State::Grace, 1..10).await;
+    for fault in [Fault::Reset, Fault::Hang] {
+        let world = World::new(Server::stand_in().await).await;
+        world.server.faulty().order("GET /scale", fault);
+        world.alert("").await;
+        let action = world.until(State::Proposed, 0..1).await;
+        let held_up = world.remediation.held_up(&action).unwrap();
+        let expect = "no answer from the API server http://127.0.0.1:";
+        assert!(held_up.starts_with(expect), "{held_up}");
+        assert!(!held_up.contains("unknown"), "{held_up}");
+        let action = world.until(State::Grace, 1..10).await;
+        assert_eq!(world.remediation.held_up(&action), None);
+    }
 }
 
 #[tokio::test]

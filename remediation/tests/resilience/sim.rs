@@ -129,7 +129,7 @@ impl World {
 
     /// Whether the journal says that this is about to be written.
     async fn is_announced(&self, id: ActionId, shape: Shape) -> bool {
-        let (action, _) = self.audit.action(id).await.unwrap();
+        let action = self.audit.current(id).await.unwrap();
         let plan = Plan::from_json(action.plan.as_ref()).unwrap();
         match action.state {
             State::Applying => plan.stage(action.stage).shape == shape,

@@ -48,7 +48,9 @@ async fn a_thrown_switch_stops_actions_and_a_released_one_lets_them_go_on() {
 #[tokio::test]
 async fn a_switch_that_cannot_be_made_is_no_secret() {
     let sim = Sim::new("auto", &format!("{{direct: {{wait: 10s, {CHECK}}}}}")).await;
-    fs::remove_dir_all(sim.kill_switch.parent().unwrap()).unwrap();
+    let folder = sim.kill_switch.parent().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    fs::write(folder, "no folder").unwrap();
     let error = sim.remediation.throw_kill_switch("ann", "x", NOW).await;
     assert!(matches!(error, Err(SwitchError::File { what: "make", .. })));
 }

@@ -1,9 +1,12 @@
 //! The whole journal as lines of JSON, a page of it in memory at a time.
 
-use super::super::{App, failure};
+use super::{
+    super::{App, failure},
+    Asked,
+};
 use axum::{
     body::{Body, Bytes},
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -34,12 +37,8 @@ enum Line<'a> {
 /// the answer off, so that a part is not taken for the whole.
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
-    query: Result<Query<ExportQuery>, QueryRejection>,
+    Asked(query): Asked<ExportQuery>,
 ) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(error) => return failure(error.status(), error.body_text()),
-    };
     let since = match query.since.map(|text| since(&text, app.now())).transpose() {
         Ok(since) => since,
         Err(sentence) => return failure(StatusCode::BAD_REQUEST, sentence),

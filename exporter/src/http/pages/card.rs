@@ -111,7 +111,7 @@ impl Card {
                 .as_ref()
                 .is_none_or(|plan| !action.reason.contains(&plan.why))
                 .then(|| action.reason.clone()),
-            held_up: remediation.awaited(action.id),
+            held_up: remediation.held_up(action),
             due: due(action, workload, now),
             alerts: alerts(&record.deliveries),
             decisions: decisions(action, plan.as_ref(), workload),
@@ -225,13 +225,13 @@ fn decisions(action: &Action, plan: Option<&Plan>, workload: Option<&Workload>) 
         return Decisions::default();
     };
     let may_change = matches!(state, State::AwaitingApproval | State::Grace);
-    let bounds = plan.filter(|_| may_change).map(|plan| {
-        let (min, max) = workload.sizing.bounds(plan.observed).into_inner();
-        Bounds {
+    let bounds = plan.filter(|_| may_change).and_then(|plan| {
+        let range = workload.sizing.bounds(plan.observed);
+        (!range.is_empty()).then(|| Bounds {
             planned: plan.target.replicas,
-            min,
-            max,
-        }
+            min: *range.start(),
+            max: *range.end(),
+        })
     });
     let approve = match state {
         State::AwaitingApproval => Some("Approve"),

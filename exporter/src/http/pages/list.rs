@@ -211,8 +211,8 @@ impl SwitchView {
             let (when, who) = (ago(turn.at, now), turn.actor);
             let here = format!("last {what} by {who}, {when}: {}", turn.reason);
             match (turn.thrown, &switch.stands) {
-                (false, Some(_)) => format!("the file was made by hand since; here {here}"),
-                (true, None) => format!("the file was taken away by hand since; here {here}"),
+                (false, Some(_)) => format!("it stands all the same; here {here}"),
+                (true, None) => format!("the file is gone all the same; here {here}"),
                 _ => here,
             }
         });

@@ -11,7 +11,7 @@ use super::{App, actions, auth};
 use crate::{config::Right, http::Caller};
 use axum::{
     Extension, Router,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::{Html, IntoResponse, Response},
@@ -158,8 +158,9 @@ async fn show_list(
     State(app): State<Arc<App>>,
     Extension(pages): Extension<Arc<Pages>>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<ListQuery>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Response {
+    let Query(query) = query.unwrap_or_default();
     let mut page = Page {
         caller: &caller,
         place: ON_LIST,

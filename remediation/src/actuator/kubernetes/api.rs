@@ -10,6 +10,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use serde_json::Value;
+use series::PromDuration;
 use std::{ops::Deref, time::Duration};
 use tokio::sync::OnceCell;
 
@@ -130,7 +131,7 @@ impl Api {
     /// Reads something.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ActuatorError> {
         let answer = self.request(Request::get(path).body(Body::empty())).await;
-        answer.map_err(unanswered)
+        answer.map_err(ActuatorError::of_a_question)
     }
 
     /// Writes down what was done, which nothing forbids.
@@ -146,7 +147,7 @@ impl Api {
             order.body["dryRun"] = serde_json::json!(["All"]);
         }
         let answer = self.write(&order, "&dryRun=All").await;
-        answer.map_err(unanswered)
+        answer.map_err(ActuatorError::of_a_question)
     }
 
     async fn write(&self, order: &Order, more: &str) -> Result<Value, ActuatorError> {
@@ -157,6 +158,18 @@ impl Api {
             .header(header::CONTENT_TYPE, order.content_type)
             .body(Body::from(order.body.to_string().into_bytes()));
         self.request(request).await
+    }
+
+    /// What is told when the server takes too long.
+    fn silent(&self, limit: Duration) -> ActuatorError {
+        let source = format!("nothing came within {}", PromDuration::new(limit)).into();
+        match self.connection.get() {
+            Some(connection) => ActuatorError::Lost {
+                at: connection.address.clone(),
+                source,
+            },
+            None => ActuatorError::NoCluster(source),
+        }
     }
 
     async fn request(&self, request: http::Result<Request<Body>>) -> Result<Value, ActuatorError> {
@@ -172,16 +185,8 @@ impl Api {
         };
         match tokio::time::timeout(limit, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(ActuatorError::TimedOut(limit)),
+            Err(_) => Err(self.silent(limit)),
         }
-    }
-}
-
-/// What is told of a question that has no answer: nothing was changed by it.
-fn unanswered(error: ActuatorError) -> ActuatorError {
-    match error {
-        ActuatorError::Lost { at, source } => ActuatorError::Unanswered { at, source },
-        other => other,
     }
 }
 

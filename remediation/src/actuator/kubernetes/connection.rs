@@ -72,6 +72,7 @@ pub(super) async fn connect(config: &KubernetesActuator) -> Result<Connection, C
     found.write_timeout = Some(config.timeout);
     found.reset_reader_on_write = true;
     let address = found.cluster_url.to_string();
+    let address = address.trim_end_matches('/').to_owned();
     let client = Client::try_from(found).map_err(|error| match error {
         kube::Error::Auth(error) => quoted(error),
         other => other.into(),
