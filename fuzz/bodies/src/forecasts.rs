@@ -129,8 +129,12 @@ fn check_forecasts(model: &dyn Fitted, bounds: Bounds) {
         let values = foreseen.values();
         assert!(values.iter().all(|value| value.is_finite()), "{values:?}");
         assert!(values.is_sorted(), "{values:?}");
-        // A limit that is no number limits nothing.
-        let inside = |value: &f64| !(*value < bounds.lower || *value > bounds.upper);
+        // A limit that is infinite, on whichever side, or no number limits nothing.
+        let inside = |value: &f64| {
+            let below = bounds.lower.is_finite() && *value < bounds.lower;
+            let above = bounds.upper.is_finite() && *value > bounds.upper;
+            !(below || above)
+        };
         assert!(values.iter().all(inside), "{values:?} within {bounds:?}");
     }
 }
