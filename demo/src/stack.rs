@@ -1,7 +1,7 @@
 //! The real programs around the fleet, each with ports and a folder of its own.
 
 use crate::{
-    config::{self, fill},
+    config::{self, Located, Place, locate},
     demand::Demand,
     fleet::Fleet,
     history::{self, History},
@@ -66,26 +66,31 @@ impl Stack {
 
         let foreshadow_at = format!("127.0.0.1:{}", free_port()?);
         let fleet_at = server.address().to_string();
-        let mut places = vec![("FORESHADOW", foreshadow_at.clone()), ("FLEET", fleet_at)];
+        let at = |place, address| Located { place, address };
+        let mut run = vec![
+            at(Place::Foreshadow, foreshadow_at.clone()),
+            at(Place::Fleet, fleet_at),
+        ];
 
         let step = Step::begin(plan.paint, "Alertmanager");
-        let text = fill(config::ALERTMANAGER, &places)?;
+        let text = locate(config::ALERTMANAGER, &run)?;
         let alertmanager = Alertmanager::start(&plan.dir.join("alertmanager"), &text).await?;
         step.done(alertmanager.url().as_str());
-        places.push(("ALERTMANAGER", alertmanager.url().authority().to_owned()));
-        places.push(("ALERTMANAGER_URL", alertmanager.url().to_string()));
+        let address = alertmanager.url().authority().to_owned();
+        run.push(at(Place::Alertmanager, address));
 
         let step = Step::begin(plan.paint, "Prometheus");
         write(&prometheus_dir.join("alerts.yml"), config::ALERTS)?;
-        let text = fill(config::PROMETHEUS, &places)?;
+        let text = locate(config::PROMETHEUS, &run)?;
         let prometheus = Prometheus::start(&prometheus_dir, &text, &[]).await?;
         step.done(prometheus.url().as_str());
-        places.push(("PROMETHEUS_URL", prometheus.url().to_string()));
+        let address = prometheus.url().authority().to_owned();
+        run.push(at(Place::Prometheus, address));
 
         let step = Step::begin(plan.paint, "Foreshadow");
         let foreshadow_url = Url::parse(&format!("http://{foreshadow_at}/"))?;
         let dir = plan.dir.join(FORESHADOW_DIR);
-        let config = fill(config::FORESHADOW, &places)?;
+        let config = locate(config::FORESHADOW, &run)?;
         write(&dir.join("foreshadow.yml"), &config)?;
         write(&dir.join("rules.yml"), config::RULES)?;
         let foreshadow = start_foreshadow(plan, "foreshadow", &foreshadow_at).await?;

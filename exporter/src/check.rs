@@ -2,12 +2,15 @@
 
 use crate::{
     cli::Check,
-    config::{Config, parse_rule_files},
+    config::{Config, WebConfig, parse_rule_files},
     say::say,
     sources,
 };
-use std::{path::Path, process::ExitCode};
-use yaml::Problems;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use yaml::{Problem, Problems};
 
 /// What a rule file may hold.
 const RULES_SCHEMA: &str = include_str!("../../docs/rules.schema.json");
@@ -18,6 +21,11 @@ pub(crate) fn check(check: &Check) -> ExitCode {
         Check::Config { files } => {
             // Every file is checked, also after a bad one.
             let outcomes: Vec<bool> = files.iter().map(|file| tell(file, config(file))).collect();
+            outcomes.into_iter().all(|good| good)
+        }
+        Check::WebConfig { files } => {
+            let check = |file: &PathBuf| tell(file, web_config(file));
+            let outcomes: Vec<bool> = files.iter().map(check).collect();
             outcomes.into_iter().all(|good| good)
         }
         Check::Schema => {
@@ -60,6 +68,24 @@ fn config(file: &Path) -> Result<String, Problems> {
     );
     let lines = std::iter::once(found).chain(ways);
     Ok(lines.collect::<Vec<_>>().join("\n  "))
+}
+
+/// A web configuration with the certificates that it names.
+fn web_config(file: &Path) -> Result<String, Problems> {
+    let web = WebConfig::load(file)?;
+    if let Some(tls) = &web.tls {
+        tls.server_config().map_err(|error| {
+            let problem = Problem {
+                file: file.display().to_string(),
+                line: 0,
+                key: "tls_server_config".to_owned(),
+                message: format!("{error:#}"),
+            };
+            Problems::collect([problem]).expect("one problem was given")
+        })?;
+    }
+    let tls = if web.tls.is_some() { "TLS" } else { "no TLS" };
+    Ok(format!("{}, {tls}", counted(web.users.len(), "user")))
 }
 
 /// A number of things, in the plural unless it is one.

@@ -238,6 +238,12 @@ pub(crate) enum Check {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Web configuration files and the certificates that they name
+    WebConfig {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Print the JSON Schema of predictive rule files, by which editors complete them
     Schema,
 }
