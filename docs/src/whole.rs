@@ -19,7 +19,7 @@ fn file(name: &'static str, text: impl Into<String>) -> File {
     }
 }
 
-/// An HTTP actuator, for workloads whose example shows something else.
+/// An actuator of what has no `kind`, for workloads whose example shows something else.
 const FLEET: &str =
     "http: {url: 'http://127.0.0.1:8081/replicas', body: '{\"replicas\": {{ replicas }}}'}";
 
@@ -90,8 +90,13 @@ fn configuration(text: &str) -> Vec<File> {
     let used = values(text, "use: ");
     if !given.contains(&"actuators") && !used.is_empty() {
         whole.push_str("actuators:\n");
+        let kind = if text.contains("kind: ") {
+            "kubernetes: {}"
+        } else {
+            FLEET
+        };
         for name in used {
-            let _ = writeln!(whole, "  {name}: {{{FLEET}}}");
+            let _ = writeln!(whole, "  {name}: {{{kind}}}");
         }
     }
     let mut rules = "groups:\n- name: demands\n  rules:\n".to_owned();
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn a_part_of_a_configuration_gets_what_it_needs() {
         let whole = configuration(
-            "workloads:\n- name: a\n  demand: x:rate5m  # the load\n  actuator: {use: prod, target: {}}\n",
+            "workloads:\n- name: a\n  demand: x:rate5m  # the load\n  actuator: {use: prod}\n",
         );
         let (config, rules) = (&whole[0].text, &whole[1].text);
         assert!(config.contains("\nprometheus: {url:"), "{config}");

@@ -42,13 +42,16 @@ fn now() -> i64 {
     i64::try_from(since_epoch.unwrap().as_secs()).unwrap()
 }
 
-/// A day of a counter of requests, 300 to 420 a second.
+/// Five days of a counter of requests, 300 to 420 a second.
 fn past() -> String {
     let mut text = "# TYPE http_requests counter\n".to_owned();
     let (end, mut total) = (now() / 60 * 60, 0.0);
-    for minute in (0..24 * 60).rev() {
+    for minute in (0..5 * 24 * 60).rev() {
         let at = end - minute * 60;
-        total += 60.0 * (360.0 + 60.0 * (at as f64 / 86_400.0 * std::f64::consts::TAU).sin());
+        let day = (at as f64 / 86_400.0 * std::f64::consts::TAU).sin();
+        // No day is as the one before.
+        let ripple = (at / 60 * 7_919 % 31) as f64;
+        total += 60.0 * (350.0 + 60.0 * day + ripple);
         writeln!(
             text,
             "http_requests_total{{service=\"checkout\"}} {total} {at}"
