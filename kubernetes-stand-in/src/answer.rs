@@ -82,8 +82,16 @@ impl Answer {
         Self::refused(403, "Forbidden", &message, Some(of(kind, name)))
     }
 
+    /// What the one policy refuses, in the words of its documentation.
+    pub(crate) fn denied_by(policy: &str, kind: &Kind, name: &str) -> Self {
+        let why = format!(
+            "ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: step larger than x2+1"
+        );
+        Self::denied(kind, name, &why)
+    }
+
     /// What an admission policy refuses.
-    pub(crate) fn denied(kind: &Kind, name: &str, why: &str) -> Self {
+    fn denied(kind: &Kind, name: &str, why: &str) -> Self {
         let message = format!("{} \"{name}\" is forbidden: {why}", kind.qualified());
         let mut details = of(kind, name);
         details["causes"] = json!([{ "message": why }]);

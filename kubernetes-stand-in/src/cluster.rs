@@ -48,6 +48,10 @@ pub(crate) struct Request {
     pub(crate) token: Option<String>,
     pub(crate) agent: String,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
+    /// The path with the query, as they came.
+    pub(crate) uri: String,
 }
 
 /// The user that requests come from, as refusals name it.
@@ -149,7 +153,13 @@ impl Cluster {
             ("PATCH", Some("resize")) if place.kind.plural == "pods" => {
                 parts::resize(self, request, place, name)
             }
-            ("GET", None) => Ok(Answer::ok(self.existing(place, name)?.value)),
+            ("GET", None) => {
+                let mut object = self.existing(place, name)?;
+                let api_version = place.kind.api_version(&place.version);
+                let managed = object.owners.managed_fields(&api_version);
+                object.value["metadata"]["managedFields"] = managed;
+                Ok(Answer::ok(object.value))
+            }
             ("PATCH", None) => self.patch(request, place, name),
             ("DELETE", None) => self.delete(request, place, name),
             _ => Err(Answer::nowhere()),
@@ -268,8 +278,11 @@ impl Cluster {
     }
 
     fn patch(&mut self, request: &Request, place: &Place, name: &str) -> Result<Answer, Answer> {
-        let before = self.existing(place, name)?;
         let manager = request.manager(None);
+        let before = match self.existing(place, name) {
+            Err(_) if manager.applies => return self.create(request, place),
+            found => found?,
+        };
         let mut after = before.clone();
         precondition(request, place, name, &before.value)?;
         if manager.applies {
@@ -291,6 +304,8 @@ impl Cluster {
             after.owners.update(&before.value, &after.value, &manager);
         }
         validation::check(&place.kind, name, &after.value)?;
+        let change = (&before.value, &after.value);
+        validation::admit(self.policy.as_deref(), &place.kind, name, change)?;
         Ok(Answer::ok(self.keep(request, place, name, after)))
     }
 

@@ -53,6 +53,8 @@ fn keep_floors(cluster: &mut Cluster) {
         if there != 0 && wanted != there {
             change(cluster, &governed, |value| {
                 value["spec"]["replicas"] = json!(wanted);
+                let generation = value["metadata"]["generation"].as_i64().unwrap_or(1);
+                value["metadata"]["generation"] = json!(generation + 1);
             });
         }
     }
@@ -70,32 +72,130 @@ fn change(cluster: &mut Cluster, key: &Key, act: impl FnOnce(&mut Value)) {
     }
 }
 
-/// As many pods as there are to be, each made from the template as it is now.
+/// As many pods as there are to be, each made from the template as it is now; and what controllers say of them.
 fn keep_pods(cluster: &mut Cluster) {
     let mut keys = keys_of(cluster, "deployments");
     keys.extend(keys_of(cluster, "statefulsets"));
     for key in keys {
         let owner = cluster.objects[&key].value.clone();
         let hash = hash(&owner["spec"]["template"]);
-        let pods = pods_of(cluster, &key);
-        let (current, old): (Vec<_>, Vec<_>) =
-            pods.into_iter().partition(|pod| pod.3.contains(&hash));
-        for pod in old {
-            cluster.objects.remove(&pod);
-        }
+        let fleet = Fleet::of(cluster, &key, &hash);
         let wanted = owner["spec"]["replicas"].as_u64().unwrap_or(1);
         let wanted = usize::try_from(wanted).unwrap_or_default();
-        for pod in current.iter().skip(wanted) {
+        if is_held_back(&owner["spec"]) && !fleet.old.is_empty() {
+            fleet.resize_old(cluster, wanted);
+        } else if owner["spec"]["strategy"]["type"] == "Recreate"
+            || cluster.ready && is_schedulable(&owner["spec"]["template"]["spec"])
+        {
+            fleet.renew(cluster, (&key, &owner, &hash), wanted);
+        } else {
+            // What runs is kept until what is new is ready, but for one more.
+            let beside = usize::from(!fleet.old.is_empty());
+            let new = if beside == 0 { wanted } else { beside };
+            fleet.resize_old(cluster, wanted);
+            fleet.make(cluster, (&key, &owner, &hash), new);
+        }
+        let status = Fleet::of(cluster, &key, &hash).status(cluster, &owner, wanted);
+        change(cluster, &key, |value| value["status"] = status);
+    }
+}
+
+/// The pods of one owner, by template.
+struct Fleet {
+    current: Vec<Key>,
+    old: Vec<Key>,
+}
+
+impl Fleet {
+    fn of(cluster: &Cluster, key: &Key, hash: &str) -> Self {
+        let pods = pods_of(cluster, key);
+        let (current, old) = pods.into_iter().partition(|pod| pod.3.contains(hash));
+        Self { current, old }
+    }
+
+    fn renew(&self, cluster: &mut Cluster, owner: (&Key, &Value, &str), wanted: usize) {
+        for pod in &self.old {
             cluster.objects.remove(pod);
         }
-        for _ in current.len()..wanted {
-            make_pod(cluster, &key, &owner, &hash);
-        }
-        let ready = if cluster.ready { wanted } else { 0 };
-        change(cluster, &key, |value| {
-            value["status"] = json!({"replicas": wanted, "readyReplicas": ready});
-        });
+        self.make(cluster, owner, wanted);
     }
+
+    /// So many of the present template.
+    fn make(&self, cluster: &mut Cluster, (key, owner, hash): (&Key, &Value, &str), wanted: usize) {
+        for pod in self.current.iter().skip(wanted) {
+            cluster.objects.remove(pod);
+        }
+        for _ in self.current.len()..wanted {
+            make_pod(cluster, key, owner, hash);
+        }
+    }
+
+    /// So many of the template before.
+    fn resize_old(&self, cluster: &mut Cluster, wanted: usize) {
+        for pod in self.old.iter().skip(wanted) {
+            cluster.objects.remove(pod);
+        }
+        let Some(one) = self.old.first() else { return };
+        for _ in self.old.len()..wanted {
+            let Some(mut object) = cluster.objects.get(one).cloned() else {
+                return;
+            };
+            cluster.stamp(&mut object.value, true);
+            let version = object.value["metadata"]["resourceVersion"].as_str();
+            let name = format!("{}-{}", one.3, version.unwrap_or_default());
+            object.value["metadata"]["name"] = json!(name);
+            let key = (one.0.clone(), one.1.clone(), one.2.clone(), name);
+            cluster.objects.insert(key, object);
+        }
+    }
+
+    /// The status of the owner.
+    fn status(&self, cluster: &Cluster, owner: &Value, wanted: usize) -> Value {
+        let is_ready = |key: &&Key| cluster.ready && is_running(&cluster.objects[*key].value);
+        let ready = |pods: &[Key]| pods.iter().filter(is_ready).count();
+        let (new, old) = (ready(&self.current), ready(&self.old));
+        let (updated, all) = (self.current.len(), self.current.len() + self.old.len());
+        let mut status = json!({
+            "observedGeneration": owner["metadata"]["generation"], "replicas": all,
+            "updatedReplicas": updated, "readyReplicas": new + old, "availableReplicas": new + old,
+        });
+        if owner["kind"] == "StatefulSet" {
+            let is_renewed = self.old.is_empty();
+            status["updateRevision"] = json!("new");
+            status["currentRevision"] = json!(if is_renewed { "new" } else { "old" });
+            return status;
+        }
+        let is_over = owner["spec"]["progressDeadlineSeconds"]
+            .as_u64()
+            .is_some_and(|seconds| seconds < SHORT_DEADLINE);
+        let is_late = is_over && (updated < wanted || !self.old.is_empty() || new < updated);
+        let (holds, reason) = if is_late {
+            ("False", "ProgressDeadlineExceeded")
+        } else {
+            ("True", "NewReplicaSetAvailable")
+        };
+        status["conditions"] = json!([{"type": "Progressing", "status": holds, "reason": reason,
+            "message": "ReplicaSet has timed out progressing."}]);
+        status
+    }
+}
+
+/// A progress deadline below this counts as missed at once.
+const SHORT_DEADLINE: u64 = 60;
+
+/// Whether the template's change reaches no pod.
+fn is_held_back(spec: &Value) -> bool {
+    spec["paused"] == true || spec["updateStrategy"]["type"] == "OnDelete"
+}
+
+/// Whether there is a node for such pods: none has any labels.
+fn is_schedulable(pod: &Value) -> bool {
+    let selector = pod["nodeSelector"].as_object();
+    selector.is_none_or(serde_json::Map::is_empty)
+}
+
+fn is_running(pod: &Value) -> bool {
+    pod["status"]["phase"] == "Running"
 }
 
 fn hash(template: &Value) -> String {
@@ -143,9 +243,16 @@ fn make_pod(cluster: &mut Cluster, owner: &Key, value: &Value, hash: &str) {
     let statuses: Vec<_> = statuses
         .map(|one| json!({"name": one["name"], "ready": true, "resources": one["resources"]}))
         .collect();
-    pod["status"] = json!({
-        "phase": "Running", "containerStatuses": statuses, "conditions": [{"type": "Ready", "status": "True"}],
-    });
+    pod["status"] = if is_schedulable(&pod["spec"]) {
+        json!({
+            "phase": "Running", "containerStatuses": statuses, "conditions": [{"type": "Ready", "status": "True"}],
+        })
+    } else {
+        json!({"phase": "Pending", "conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+        }]})
+    };
     let key = (String::new(), "pods".to_owned(), owner.2.clone(), name);
     let object = Object {
         value: pod,

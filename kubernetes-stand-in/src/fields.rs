@@ -1,6 +1,6 @@
 //! Fields of objects: patches, and who owns what.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -44,6 +44,25 @@ impl Path {
         let mut longer = self.0.clone();
         longer.push(step);
         Self(longer)
+    }
+
+    /// Notes the way in a set of fields.
+    fn mark(&self, set: &mut Value) {
+        let mut at = set;
+        for step in &self.0 {
+            let key = match step {
+                Step::Field(name) => format!("f:{name}"),
+                Step::Item(name) => format!("k:{}", json!({ "name": name })),
+            };
+            let is_item = matches!(step, Step::Item(_));
+            at = &mut at[key];
+            if at.is_null() {
+                *at = json!({});
+            }
+            if is_item {
+                at["."] = json!({});
+            }
+        }
     }
 
     /// Fields that nobody owns: identity, and what the server keeps itself.
@@ -227,6 +246,28 @@ impl Owners {
             owners.insert(manager.clone());
         }
         Ok(after)
+    }
+
+    /// The owners as objects carry them.
+    pub(crate) fn managed_fields(&self, api_version: &str) -> Value {
+        let mut all: BTreeMap<&Manager, Value> = BTreeMap::new();
+        for (path, owners) in &self.0 {
+            for owner in owners {
+                path.mark(all.entry(owner).or_insert_with(|| json!({})));
+            }
+        }
+        let entries = all.into_iter().map(|(owner, fields)| {
+            let mut entry = json!({
+                "manager": owner.name, "operation": if owner.applies { "Apply" } else { "Update" },
+                "apiVersion": api_version, "time": "2026-01-01T00:00:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": fields,
+            });
+            if let Some(subresource) = owner.subresource {
+                entry["subresource"] = json!(subresource);
+            }
+            entry
+        });
+        entries.collect()
     }
 
     /// What a manager applied before and does not any more is gone, unless somebody else has it, too.

@@ -2,7 +2,8 @@
 //!
 //! Its manner is held to recordings of a real server by the tests of this crate. It knows scale, resize, merge and
 //! server-side-apply patches, versions as preconditions, dry runs and owners of fields; controllers and nodes do
-//! their part at once. It knows no watches, no PATCH by JSON patch, no paging and no admission but one policy.
+//! their part at once. It knows no watches, no PATCH by JSON patch, no paging and no admission but one policy. It can
+//! also stand in front of a real server, and add its faults to that.
 
 mod answer;
 mod cluster;
@@ -17,9 +18,11 @@ mod validation;
 pub use controllers::Node;
 
 use cluster::{Cluster, Key, Object, Request};
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -53,6 +56,31 @@ pub struct Made {
     pub body: Value,
 }
 
+/// A request on its way to another server.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// `GET`, `PATCH` and so on.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The `Content-Type`; empty where there was none.
+    pub content_type: String,
+    /// What was sent.
+    pub body: Vec<u8>,
+}
+
+/// What another server answered.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null where it is no JSON.
+    pub body: Value,
+}
+
+/// Another server, that answers in the place of the objects in memory.
+pub type Upstream = Arc<dyn Fn(Passed) -> BoxFuture<'static, Answered> + Send + Sync>;
+
 /// A server that listens on loopback until it is dropped.
 #[derive(Debug)]
 pub struct StandIn {
@@ -61,9 +89,9 @@ pub struct StandIn {
     task: tokio::task::JoinHandle<()>,
 }
 
-#[derive(Debug)]
 struct Shared {
     cluster: Mutex<Cluster>,
+    upstream: Option<Upstream>,
     faults: Mutex<VecDeque<(String, Fault)>>,
     made: Mutex<Vec<Made>>,
 }
@@ -74,19 +102,32 @@ impl StandIn {
     /// # Panics
     /// Where no port of loopback can be had.
     pub async fn start() -> Self {
+        let server = Self::of(None).await;
+        server.put("/api/v1/namespaces/default", json!({}));
+        server
+    }
+
+    /// Starts a server that passes each request on and adds nothing but faults: a real cluster behind a bad line.
+    ///
+    /// # Panics
+    /// Where no port of loopback can be had.
+    pub async fn in_front_of(upstream: Upstream) -> Self {
+        Self::of(Some(upstream)).await
+    }
+
+    async fn of(upstream: Option<Upstream>) -> Self {
         let shared = Arc::new(Shared {
             cluster: Mutex::new(Cluster::new()),
+            upstream,
             faults: Mutex::default(),
             made: Mutex::default(),
         });
         let (address, task) = server::start(Arc::clone(&shared)).await;
-        let server = Self {
+        Self {
             address,
             shared,
             task,
-        };
-        server.put("/api/v1/namespaces/default", json!({}));
-        server
+        }
     }
 
     /// Where it listens.
@@ -177,6 +218,14 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Shared");
+        shown.field("made", &lock(&self.made).len());
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -36,10 +36,7 @@ pub(crate) fn scale(
     }
     let there = before["spec"]["replicas"].as_i64().unwrap_or(0);
     if let Some(policy) = cluster.policy.as_ref().filter(|_| replicas > there * 2 + 1) {
-        let why = format!(
-            "ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: step larger than x2+1"
-        );
-        return Err(Answer::denied(&place.kind, name, &why));
+        return Err(Answer::denied_by(policy, &place.kind, name));
     }
     let found = object.value.clone();
     object.value["spec"]["replicas"] = json!(replicas);

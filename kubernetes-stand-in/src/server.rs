@@ -1,6 +1,6 @@
 //! The server: requests in, answers out, and what goes wrong on the way.
 
-use crate::{Fault, Made, Shared, answer::Answer, cluster::Request, lock, query};
+use crate::{Answered, Fault, Made, Passed, Shared, answer::Answer, cluster::Request, lock, query};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -40,6 +40,8 @@ async fn handle(State(shared): State<Arc<Shared>>, request: axum::extract::Reque
         token: token(&parts.headers),
         agent: text(&parts.headers, header::USER_AGENT),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        bytes: body.to_vec(),
+        uri: parts.uri.to_string(),
     };
     lock(&shared.made).push(Made {
         method: request.method.clone(),
@@ -50,19 +52,38 @@ async fn handle(State(shared): State<Arc<Shared>>, request: axum::extract::Reque
     suffer(shared, request, fault).await
 }
 
+/// What the objects in memory make of a request, or the server behind.
+async fn answer(shared: &Shared, request: &Request) -> Answer {
+    let Some(upstream) = &shared.upstream else {
+        return lock(&shared.cluster).answer(request);
+    };
+    let passed = Passed {
+        method: request.method.clone(),
+        path: request.uri.clone(),
+        content_type: request.content_type.clone(),
+        body: request.bytes.clone(),
+    };
+    let Answered { status, body } = upstream(passed).await;
+    Answer {
+        status,
+        body,
+        retry_after: None,
+    }
+}
+
 async fn suffer(shared: Arc<Shared>, request: Request, fault: Option<Fault>) -> Response {
-    let answer = || lock(&shared.cluster).answer(&request);
+    let answer = || answer(&shared, &request);
     match fault {
-        None => respond(&answer()),
+        None => respond(&answer().await),
         Some(Fault::Refuse(status, retry_after)) => respond(&Answer::busy(status, retry_after)),
         Some(Fault::Reset) => broken(),
         Some(Fault::DoneAndReset) => {
-            answer();
+            answer().await;
             broken()
         }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::DoneButSilent) => {
-            answer();
+            answer().await;
             std::future::pending().await
         }
         Some(Fault::Late(delay)) => {
@@ -70,7 +91,7 @@ async fn suffer(shared: Arc<Shared>, request: Request, fault: Option<Fault>) -> 
             // The client may be gone by then, which must not stop it.
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
-                lock(&shared.cluster).answer(&request);
+                self::answer(&shared, &request).await;
             });
             std::future::pending().await
         }

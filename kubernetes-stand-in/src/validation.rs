@@ -41,6 +41,21 @@ pub(crate) fn check(kind: &Kind, name: &str, object: &Value) -> Result<(), Answe
     found.map_or(Ok(()), |cause| Err(Answer::invalid(kind, name, &cause)))
 }
 
+/// Holds floors of autoscalers to the one policy, as scales are.
+pub(crate) fn admit(
+    policy: Option<&str>,
+    kind: &Kind,
+    name: &str,
+    (before, after): (&Value, &Value),
+) -> Result<(), Answer> {
+    let floor = |value: &Value| value["spec"]["minReplicas"].as_i64().unwrap_or(1);
+    let is_over = kind.name == "HorizontalPodAutoscaler" && floor(after) > floor(before) * 2 + 1;
+    match policy {
+        Some(policy) if is_over => Err(Answer::denied_by(policy, kind, name)),
+        _ => Ok(()),
+    }
+}
+
 fn required(field: String) -> Cause {
     Cause {
         reason: "FieldValueRequired",
