@@ -15,10 +15,15 @@ test: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	env -u KUBECONFIG cargo test --workspace --locked
 
-# The suite of the Kubernetes actuator against a real cluster: make test-kubernetes KUBECONFIG=FILE
+# The suite of the Kubernetes actuator against a real cluster: make test-kubernetes KUBECONFIG=FILE [KUBECTL=PROGRAM]. Without one,
+# against Debian's API server on loopback, which is built once.
+KUBERNETES_SUITE = cargo test --locked -p remediation --features kubernetes --test kubernetes -- --nocapture --test-threads=2
 test-kubernetes:
-	@test -n "$(KUBECONFIG)" || { echo "make test-kubernetes: name a cluster, as KUBECONFIG=FILE" >&2; exit 2; }
-	KUBECONFIG="$(abspath $(KUBECONFIG))" cargo test --locked -p remediation --features kubernetes --test kubernetes -- --nocapture --test-threads=2
+ifeq ($(KUBECONFIG),)
+	scripts/kubernetes $(KUBERNETES_SUITE)
+else
+	KUBECONFIG="$(abspath $(KUBECONFIG))" $(if $(KUBECTL),KUBECTL="$(KUBECTL)") $(KUBERNETES_SUITE)
+endif
 
 # How good forecasts are on a folder of CSV files: make accuracy DATA=FOLDER
 accuracy:
