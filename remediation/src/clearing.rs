@@ -35,6 +35,10 @@ impl Remediation {
             Ok(observed) => observed,
             Err(error) => return Ok(job.early_failure(&error)),
         };
+        if let Some(what) = plan.outdated_by(observed) {
+            let why = format!("{what} since the plan was made, so it is not followed");
+            return Ok(Event::Refused(why).into());
+        }
         let last = plan.stage(u32::MAX);
         if plan.is_met(last, observed) {
             let why = format!(

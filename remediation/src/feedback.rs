@@ -3,6 +3,7 @@
 
 use crate::{
     Plan, Remediation, Shape,
+    arrival::Arrived,
     config::Workload,
     work::{Finding, Job},
 };
@@ -151,6 +152,7 @@ impl Remediation {
         &self,
         job: &Job<'_>,
         plan: &Plan,
+        arrived: &Arrived,
     ) -> Result<Option<Finding>, StoreError> {
         let Some(expr) = &job.workload.feedback.ready else {
             return Ok(None);
@@ -161,7 +163,12 @@ impl Remediation {
             return Ok(None);
         }
         let shape = plan.stage(stage).shape;
-        let wanted = shape.replicas + shape.fleets.map_or(0, |fleets| fleets.idle);
+        let wanted = if job.sets_a_size() {
+            // The number that is set counts no instances; where nobody else counts them, one sign is enough.
+            arrived.instances.unwrap_or(1)
+        } else {
+            shape.replicas + shape.fleets.map_or(0, |fleets| fleets.idle)
+        };
         let ready = self.number(expr, job.now).await;
         if ready.is_none_or(|ready| ready < f64::from(wanted)) {
             job.claim.rest(READY_PAUSE, job.now);

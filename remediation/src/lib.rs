@@ -10,6 +10,7 @@
 mod accounts;
 pub mod actuator;
 pub mod alerting;
+mod arrival;
 mod clearing;
 pub mod config;
 mod controls;
@@ -50,7 +51,7 @@ pub use receiver::{AlertReceipt, Receipt};
 pub use remediation::Remediation;
 pub use report::{Held, Moved, Report};
 pub use rollout::Strategy;
-pub use shape::{Canary, Colour, Fleets, Shape};
+pub use shape::{Canary, Colour, Fleets, Identity, Shape};
 pub use statistics::Better;
 pub use switch::{KillSwitch, SwitchError};
 pub use template::{Place, Template, TemplateError};

@@ -49,6 +49,8 @@ pub enum Event {
     Verified(String),
     /// The effect was found bad.
     Unverified(String),
+    /// Somebody else has undone the effect, or put another object in place of the one that it was on.
+    TakenAway(String),
     /// The effect can be called neither good nor bad.
     Doubted(String),
     /// A person wants the effect undone.

@@ -113,8 +113,37 @@ impl Plan {
             found.set_point() <= wanted.set_point()
         };
         is_enough
+            && wanted.floor.is_some() == found.floor.is_some()
             && wanted.canary == found.canary
             && wanted.fleets.is_none_or(|_| wanted.fleets == found.fleets)
+    }
+
+    /// What has come between since the plan was made, so that it cannot be followed; none where it still can.
+    pub fn outdated_by(&self, found: Shape) -> Option<&'static str> {
+        let planned = self.observed;
+        if !found.is_of_same_object(planned) {
+            return Some(match found.floor {
+                Some(_) => {
+                    "the object, or the autoscaler that governs it, was deleted and made anew"
+                }
+                None => "the object was deleted and made anew",
+            });
+        }
+        match (planned.floor, found.floor) {
+            (None, Some(_)) => return Some("an autoscaler governs it"),
+            (Some(_), None) => return Some("the autoscaler that governed it is gone"),
+            _ => {}
+        }
+        match (planned.fleets, found.fleets) {
+            (Some(before), Some(after)) if before.active != after.active => {
+                Some("the other fleet serves")
+            }
+            (Some(_), None) | (None, Some(_)) => Some("the workload is configured otherwise"),
+            _ if planned.canary.is_some() != found.canary.is_some() => {
+                Some("the workload is configured otherwise")
+            }
+            _ => None,
+        }
     }
 
     /// Whether what is found is something that this plan wrote, up to a stage.
@@ -127,6 +156,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Colour, Fleets, Identity};
     use serde_json::json;
 
     #[test]
@@ -155,5 +185,55 @@ mod tests {
             ..plan.clone()
         };
         assert_ne!(edited.hash(), plan.hash());
+    }
+
+    #[test]
+    fn a_plan_is_for_what_was_found_when_it_was_made() {
+        let plan = |observed: Shape| {
+            Plan {
+            observed,
+            target: observed.set_to(7),
+            ..Plan::from_json(Some(&json!({
+                "target": {"replicas": 7}, "observed": {"replicas": 4}, "demand": 0.1, "demand_at": 0,
+                "horizon": "1h", "quantile": 0.95, "why": "w",
+            })))
+            .unwrap()
+        }
+        };
+        let governed = Shape {
+            floor: Some(2),
+            ..Shape::of(4)
+        };
+        let served = |active| Shape {
+            fleets: Some(Fleets { active, idle: 0 }),
+            ..Shape::of(4)
+        };
+        let named = |uid| Shape {
+            identity: Identity::of(uid),
+            ..Shape::of(4)
+        };
+        let (old, new) = (
+            "8ab236f4-2f65-46fe-af98-a141a343388d",
+            "accb528f-4a8c-40f6-9242-540160de5db0",
+        );
+        let check = |before, after, expect: &str| {
+            let why = plan(before).outdated_by(after).unwrap_or_default();
+            assert!(
+                why.contains(expect) && why.is_empty() == expect.is_empty(),
+                "{why}"
+            );
+        };
+        check(Shape::of(4), Shape::of(9), "");
+        check(governed, governed, "");
+        check(governed, Shape::of(4), "is gone");
+        check(Shape::of(4), governed, "an autoscaler governs it");
+        check(
+            served(Colour::Blue),
+            served(Colour::Green),
+            "the other fleet serves",
+        );
+        check(served(Colour::Blue), Shape::of(4), "configured otherwise");
+        check(named(old), named(new), "made anew");
+        check(named(old), Shape::of(4), "");
     }
 }

@@ -1,5 +1,9 @@
 //! The part of a workload that actions set.
 
+mod identity;
+
+pub use identity::Identity;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -20,6 +24,9 @@ pub struct Shape {
     /// The copy on which another size is tried out, where the workload can have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
+    /// The object that it was read from, where objects have identities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
 }
 
 /// A copy of a workload, with another size and fewer instances. Without one, both are 0.
@@ -58,6 +65,7 @@ impl Shape {
             floor: None,
             fleets: None,
             canary: None,
+            identity: None,
         }
     }
 
@@ -66,11 +74,14 @@ impl Shape {
         self.floor.unwrap_or(self.replicas)
     }
 
-    /// The same workload, set to so many, and without a canary.
+    /// The same workload, set to so many, and without a canary. A floor takes away none of the instances above it.
     #[must_use]
     pub fn set_to(self, replicas: u32) -> Self {
         Self {
-            replicas,
+            replicas: match self.floor {
+                Some(_) => self.replicas.max(replicas),
+                None => replicas,
+            },
             floor: self.floor.map(|_| replicas),
             canary: self.canary.map(|_| Canary::default()),
             ..self
@@ -81,6 +92,25 @@ impl Shape {
     pub fn is_set_as(self, other: Self) -> bool {
         let beside = |shape: Self| (shape.floor.is_some(), shape.fleets, shape.canary);
         self.set_point() == other.set_point() && beside(self) == beside(other)
+    }
+
+    /// Whether both may be of one object: the same name may stand for one that was made anew. Where an identity is
+    /// not known, nothing tells them apart; nor where an autoscaler has come or gone, whose own is in it.
+    pub fn is_of_same_object(self, other: Self) -> bool {
+        match (self.identity, other.identity) {
+            (Some(one), Some(another)) if self.floor.is_some() == other.floor.is_some() => {
+                one == another
+            }
+            _ => true,
+        }
+    }
+
+    /// The change from here to another shape, in words. Where an autoscaler governs, only its floor is set.
+    pub fn change_to(self, other: Self) -> String {
+        match (self.floor, other.floor) {
+            (Some(from), Some(to)) => format!("floor {from} → {to}"),
+            _ => format!("{self} → {other}"),
+        }
     }
 
     /// The shape as the journal keeps it.
@@ -185,11 +215,27 @@ mod tests {
         assert_eq!(Shape::from_json(Some(&found.to_json())), Ok(found));
         let set = found.set_to(8);
         assert_eq!((set.replicas, set.floor), (8, Some(8)));
+        assert_eq!(found.change_to(set), "floor 2 → 8");
+        assert_eq!(found.set_to(3).to_string(), "5 (floor 3)");
         let grown = Shape {
             replicas: 11,
             ..set
         };
         assert!(grown.is_set_as(set), "the autoscaler may go above it");
         assert!(!Shape::of(8).is_set_as(set), "the autoscaler is gone");
+    }
+
+    #[test]
+    fn an_object_that_was_made_anew_is_another() {
+        let of = |uid: &str| Shape {
+            identity: Identity::of(uid),
+            ..Shape::of(4)
+        };
+        let old = of("8ab236f4-2f65-46fe-af98-a141a343388d");
+        let new = of("8ab236f4-2f65-46fe-af98-a141a343388e");
+        assert!(old.is_of_same_object(old) && !old.is_of_same_object(new));
+        assert!(old.is_of_same_object(Shape::of(4)), "it is not known");
+        assert!(old.is_set_as(new), "the number is the same");
+        assert_eq!(Shape::from_json(Some(&old.to_json())), Ok(old));
     }
 }

@@ -57,16 +57,20 @@ impl Remediation {
             Err(why) => return Ok(Event::Unverified(why).into()),
         };
         let stage = plan.stage(job.action.stage);
+        let arrived = match job.arrived(&plan, stage).await {
+            Ok(arrived) => arrived,
+            Err(finding) => return Ok(finding),
+        };
         if !stage.judged {
-            return Ok(Event::Verified("carried out".to_owned()).into());
+            return Ok(Event::Verified(arrived.said_with("carried out")).into());
         }
-        if let Some(finding) = self.await_ready(job, &plan).await? {
+        if let Some(finding) = self.await_ready(job, &plan, &arrived).await? {
             return Ok(finding);
         }
         let rollout = &job.workload.rollout;
         let names: Vec<_> = rollout.names().collect();
         if names.is_empty() {
-            let how = "carried out; nothing to verify is configured".to_owned();
+            let how = arrived.said_with("carried out; nothing to verify is configured");
             return Ok(self.kept(job, &plan, how));
         }
         let all = self.journal.looks(job.action.id).await?;
@@ -80,7 +84,7 @@ impl Remediation {
         }
         Ok(match judge::rule(&looks, &names, &rollout.judging) {
             Ruling::More => again(job, &looks),
-            Ruling::Good(how) => self.kept(job, &plan, how),
+            Ruling::Good(how) => self.kept(job, &plan, arrived.said_with(&how)),
             Ruling::Bad(why) => Event::Unverified(why).into(),
             Ruling::Unjudgeable(why) => {
                 Event::Unverified(format!("the effect could not be judged: {why}")).into()

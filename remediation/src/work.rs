@@ -2,7 +2,7 @@
 
 use crate::{
     Canary, Plan, Remediation, Shape, Silence,
-    actuator::{Actuator, ActuatorError, Occasion, Verdict},
+    actuator::{Actuator, ActuatorError, Arrival, Occasion, Verdict},
     config::{Guards, Workload},
     error::in_full,
     guards::kill_switch,
@@ -29,6 +29,10 @@ pub(crate) struct Job<'a> {
 
 /// What a piece of work came to.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is gone with the turn"
+)]
 pub(crate) enum Finding {
     /// Something that the state machine should know.
     Event(Event),
@@ -71,9 +75,22 @@ impl Job<'_> {
         rehearsal.map_err(ActuatorError::of_a_question)
     }
 
+    /// Tells how far a shape has come that was set.
+    pub(crate) async fn arrival(&self, shape: Shape) -> Result<Arrival, ActuatorError> {
+        let call = self.actuator.arrival(self.occasion(), shape);
+        let arrival = self.in_time(call).await;
+        arrival.map_err(ActuatorError::of_a_question)
+    }
+
     async fn set(&self, shape: Shape) -> Result<(), ActuatorError> {
         let call = self.actuator.ensure(self.occasion(), shape);
         self.in_time(call).await
+    }
+
+    /// Whether what is set is a size and no number of instances.
+    pub(crate) fn sets_a_size(&self) -> bool {
+        let object = self.workload.actuator.object.as_deref();
+        object.is_some_and(|object| object.setting.is_some())
     }
 
     fn occasion(&self) -> Occasion<'_> {
@@ -104,7 +121,7 @@ impl Job<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         expires_at(self.action).is_some_and(|end| self.now >= end)
     }
 
@@ -155,8 +172,12 @@ impl Job<'_> {
             Ok(observed) => observed,
             Err(error) => return self.failure(&error, Event::Unrestorable),
         };
+        if !observed.is_of_same_object(found) {
+            let why = format!("left alone: {}", made_anew(observed));
+            return Event::Unrestorable(why).into();
+        }
         if observed.is_set_as(before) || observed.is_set_as(found) {
-            return Event::Restored(format!("there are {before} replicas again")).into();
+            return Event::Restored(format!("{} again", said_of(before))).into();
         }
         if !plan.is_ours(self.action.stage, observed) {
             let ours = plan.stage(self.action.stage).shape;
@@ -170,11 +191,38 @@ impl Job<'_> {
             return Finding::Hold(format!("there are {observed} replicas, not {before}"));
         }
         match self.set(before).await {
-            Ok(()) => Event::Restored(format!("scaled back {observed} → {before}")).into(),
+            Ok(()) => Event::Restored(scaled_back(observed, before)).into(),
             // The rest of the way is gone when the kill switch is released.
             Err(error @ ActuatorError::Stopped(_)) => Finding::Hold(in_full(&error)),
             Err(error) => self.failure(&error, Event::Unrestorable),
         }
+    }
+}
+
+/// Why an object is not touched that has taken the name of the one that an action is about.
+pub(crate) fn made_anew(found: Shape) -> &'static str {
+    match found.floor {
+        Some(_) => {
+            "the object, or the autoscaler that governs it, was deleted and made anew since the effect began"
+        }
+        None => "the object was deleted and made anew since the effect began",
+    }
+}
+
+/// A shape in words, by the number that is set.
+fn said_of(shape: Shape) -> String {
+    match shape.floor {
+        Some(floor) => format!("the autoscaler's floor is {floor}"),
+        None => format!("there are {shape} replicas"),
+    }
+}
+
+/// A rollback in words: above a floor, how many there will be is the autoscaler's to say.
+fn scaled_back(from: Shape, to: Shape) -> String {
+    let change = from.change_to(to);
+    match to.floor {
+        Some(_) => format!("set back {change}; the autoscaler scales above it"),
+        None => format!("scaled back {change}"),
     }
 }
 
@@ -194,6 +242,11 @@ impl Remediation {
             let how = format!("there are {observed} replicas, as {target} were planned");
             return Event::Ensured(how).into();
         }
+        let found = Shape::from_json(job.action.pre_image.as_ref());
+        if found.is_ok_and(|found| !observed.is_of_same_object(found)) {
+            let why = format!("left alone: {}", made_anew(observed));
+            return Event::Unensurable(why).into();
+        }
         if job.is_over() {
             return Finding::Hold(format!("there are {observed} replicas, not {target}"));
         }
@@ -203,7 +256,7 @@ impl Remediation {
             return Event::Unensurable(why).into();
         }
         match job.set(target).await {
-            Ok(()) => Event::Ensured(format!("scaled {observed} → {target}")).into(),
+            Ok(()) => Event::Ensured(format!("scaled {}", observed.change_to(target))).into(),
             Err(error) => job.failure(&error, Event::Unensurable),
         }
     }

@@ -1,23 +1,26 @@
 //! An actuator that sets and reads what a Kubernetes cluster runs.
 
 mod api;
+mod arrival;
 mod autoscaler;
 mod canary;
 mod connection;
 mod event;
 mod fleets;
+mod ownership;
 mod resize;
 mod scale;
 mod setting;
 
 pub(crate) use connection::check_kubeconfig;
 
-use super::{Actuator, ActuatorError, Occasion};
+use super::{Actuator, ActuatorError, Arrival, Occasion};
 use crate::{
     Shape,
     config::{KubernetesActuator, Object, Setting},
 };
 use api::{Api, Effect, Order};
+use arrival::Wanted;
 use autoscaler::Bounds;
 use canary::Trial;
 use fleets::Pair;
@@ -45,6 +48,8 @@ struct Found {
     shape: Shape,
     /// The `resourceVersion` that was read.
     version: String,
+    /// The identity of the object itself, as it is written.
+    uid: Option<String>,
     /// What a change is sent to.
     path: String,
     means: Means,
@@ -59,8 +64,8 @@ enum Means {
     Floor(Bounds),
     /// The replicas of two Deployments, and which of them serves.
     Fleets(Box<Pair>),
-    /// What the object's configuration turns a number into.
-    Setting,
+    /// What the object's configuration turns a number into; and why no instance would get that, where it is so.
+    Setting(Option<String>),
     /// The same, tried out on a copy first.
     Trial(Box<Trial>),
     /// The same, in the pods that are running.
@@ -103,7 +108,7 @@ impl KubernetesDriver {
         .await?;
         match autoscaler {
             None => Ok(found),
-            Some(one) => autoscaler::found(&one, object, found.shape.replicas),
+            Some(one) => autoscaler::found(&one, object, found),
         }
     }
 
@@ -169,7 +174,7 @@ impl KubernetesDriver {
                 let all = pair.orders(found, shape)?;
                 Ok(all.into_iter().next())
             }
-            (Means::Setting | Means::Trial(_) | Means::Pods(_), _) => {
+            (Means::Setting(_) | Means::Trial(_) | Means::Pods(_), _) => {
                 setting::order(object, found, number).map(Some)
             }
             (Means::Floor(_), None) => Err(ActuatorError::NotOurs(
@@ -178,6 +183,33 @@ impl KubernetesDriver {
             (Means::Replicas, Some(_)) => Err(ActuatorError::NotOurs(
                 "the autoscaler that governed it when the plan was made is gone".to_owned(),
             )),
+        }
+    }
+
+    /// Asks how far a shape has come that was found to be set.
+    async fn how_far(
+        &self,
+        occasion: Occasion<'_>,
+        shape: Shape,
+    ) -> Result<Arrival, ActuatorError> {
+        let object = named(occasion)?;
+        let seen = lock(&self.seen).get(occasion.workload).cloned();
+        let found = match seen {
+            Some(found) => found,
+            None => self.look(occasion).await?,
+        };
+        match &found.means {
+            Means::Replicas | Means::Floor(_) => {
+                let path = scale::path(object, &self.plural(object).await?);
+                let wanted = Wanted::Ready(shape.set_point());
+                arrival::of_instances(&self.api, object, (&path, wanted)).await
+            }
+            Means::Fleets(pair) => fleets::arrival(&self.api, object, pair, shape).await,
+            Means::Setting(_) => {
+                arrival::of_instances(&self.api, object, (&found.path, Wanted::Renewed)).await
+            }
+            Means::Trial(trial) => canary::arrival(&self.api, object, (&found, trial), shape).await,
+            Means::Pods(resizing) => resizing.arrival(&self.api, object, shape.set_point()).await,
         }
     }
 
@@ -191,6 +223,7 @@ impl KubernetesDriver {
         let Some(order) = self.order(object, &found, shape)? else {
             return Ok(Some(format!("nothing to send: there are {}", found.shape)));
         };
+        found.may_roll_out(object)?;
         let order = match &found.means {
             Means::Fleets(pair) => {
                 let said = fleets::rehearse(&self.api, (&found, pair), shape).await?;
@@ -215,6 +248,32 @@ impl KubernetesDriver {
 }
 
 impl Found {
+    /// What an event is about: the object, or, of two fleets, the one that serves from then on.
+    fn regarding(&self, object: &Object, shape: Shape) -> event::Regarding {
+        match (&self.means, shape.fleets) {
+            (Means::Fleets(pair), Some(fleets)) => event::Regarding {
+                uid: pair.uid(fleets.active),
+                object: object.fleet(fleets.active),
+            },
+            _ => event::Regarding {
+                uid: self.uid.clone(),
+                object: object.clone(),
+            },
+        }
+    }
+
+    /// Refuses what would be set and reach no instance.
+    fn may_roll_out(&self, object: &Object) -> Result<(), ActuatorError> {
+        let why = match &self.means {
+            Means::Setting(held_back) => held_back.clone(),
+            Means::Trial(trial) => trial.held_back(),
+            _ => None,
+        };
+        why.map_or(Ok(()), |why| {
+            Err(ActuatorError::NotOurs(format!("{object} {why}")))
+        })
+    }
+
     /// Whether an answer says what was ordered: a webhook may have made something else of it.
     fn confirm(&self, object: &Object, answer: &Value, shape: Shape) -> Result<(), ActuatorError> {
         let made = match self.means {
@@ -222,7 +281,7 @@ impl Found {
             Means::Floor(_) => autoscaler::floor(answer)?,
             // Each of its orders is confirmed by itself.
             Means::Fleets(_) => return Ok(()),
-            Means::Setting | Means::Trial(_) | Means::Pods(_) => {
+            Means::Setting(_) | Means::Trial(_) | Means::Pods(_) => {
                 return setting::confirm(answer, object, shape);
             }
         };
@@ -263,6 +322,10 @@ impl Actuator for KubernetesDriver {
             let Some(order) = self.order(object, &found, shape)? else {
                 return Ok(());
             };
+            // What was before comes back all the same, whenever it is rolled out.
+            if occasion.state != State::RollingBack {
+                found.may_roll_out(object)?;
+            }
             let effect = Effect {
                 api: &self.api,
                 guards: occasion.guards,
@@ -279,14 +342,23 @@ impl Actuator for KubernetesDriver {
                 Means::Fleets(pair) => {
                     fleets::carry_out(effect, (&found, pair), shape).await?;
                 }
-                Means::Replicas | Means::Floor(_) | Means::Setting => {
+                Means::Replicas | Means::Floor(_) | Means::Setting(_) => {
                     let answer = effect.send(&order).await?;
                     found.confirm(object, &answer, shape)?;
                 }
             }
-            event::tell(&self.api, occasion, object, (found.shape, shape)).await;
+            let regarding = found.regarding(object, shape);
+            event::tell(&self.api, occasion, &regarding, (found.shape, shape)).await;
             Ok(())
         })
+    }
+
+    fn arrival<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Arrival, ActuatorError>> {
+        Box::pin(self.how_far(occasion, shape))
     }
 
     fn rehearse<'a>(

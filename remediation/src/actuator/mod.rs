@@ -56,6 +56,17 @@ pub trait Actuator: Send + Sync {
         shape: Shape,
     ) -> BoxFuture<'a, Result<(), ActuatorError>>;
 
+    /// Tells how far a shape has come that was set, and that [`Actuator::observe`] has just found to be so: whether
+    /// instances have it and are ready.
+    fn arrival<'a>(
+        &'a self,
+        occasion: Occasion<'a>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Arrival, ActuatorError>> {
+        let _ = (occasion, shape);
+        Box::pin(async { Ok(Arrival::AS_SET) })
+    }
+
     /// Tells what [`Actuator::ensure`] would do, and does nothing; none where it cannot tell.
     fn rehearse<'a>(
         &'a self,
@@ -65,6 +76,30 @@ pub trait Actuator: Send + Sync {
         let _ = (occasion, shape);
         Box::pin(async { Ok(None) })
     }
+}
+
+/// How far what was set has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is there.
+    Arrived {
+        /// How many instances have it, where that is known.
+        instances: Option<u32>,
+        /// What could not be told.
+        remark: Option<String>,
+    },
+    /// It is on its way; what is missing.
+    Underway(String),
+    /// It will not come by itself; why not.
+    Stuck(String),
+}
+
+impl Arrival {
+    /// Nothing but the number can be told, and that is as it was set.
+    pub const AS_SET: Self = Self::Arrived {
+        instances: None,
+        remark: None,
+    };
 }
 
 /// A call that failed, or of which nobody knows whether it did.

@@ -144,7 +144,7 @@ fn workload(
         fields.problem("rollout", problem);
     }
     if let Some(object) = actuator.as_ref().and_then(|used| used.object.as_deref()) {
-        check_object(fields, object, sizing.as_ref(), &feedback);
+        check_object(fields, object, sizing.as_ref());
     }
     Some(Workload {
         name: name?,
@@ -171,11 +171,7 @@ fn workload(
 }
 
 /// What an object of Kubernetes asks of the rest of its workload.
-fn check_object(fields: &Fields, object: &Object, sizing: Option<&Sizing>, feedback: &Feedback) {
-    if object.setting.is_some() && feedback.ready.is_some() {
-        let problem = "`ready` counts instances, and what is `set` is another number";
-        fields.problem("feedback", problem);
-    }
+fn check_object(fields: &Fields, object: &Object, sizing: Option<&Sizing>) {
     if let Some(sizing) = sizing
         && let Err(problem) = object.probe(sizing.min, sizing.max)
     {

@@ -71,7 +71,9 @@ fn since_the_effect(action: &Action, event: &Event, pace: &Pace) -> Option<Way> 
     Some(match (action.state, event) {
         (Applying, Event::Ensured(how)) => Way::ours(Verifying, how),
         (Applying, Event::Unensurable(why)) => broken_off(action, why),
-        (RollingBack, Event::Unrestorable(why)) => Way::ours(Failed, why),
+        (RollingBack, Event::Unrestorable(why)) | (Verifying, Event::TakenAway(why)) => {
+            Way::ours(Failed, why)
+        }
         (RollingBack, Event::Restored(how)) => Way::ours(RolledBack, how),
         (Verifying, Event::Verified(how)) => passed(action, SUPERVISOR, how),
         (Verifying, Event::Unverified(why)) => Way::ours(RollingBack, why),

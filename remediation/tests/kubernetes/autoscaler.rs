@@ -43,7 +43,7 @@ async fn path(server: &Server) -> String {
     server.path(&group, "horizontalpodautoscalers/checkout")
 }
 
-async fn bounds(server: &Server) -> (Value, Value) {
+pub(crate) async fn bounds(server: &Server) -> (Value, Value) {
     let spec = server.get(&path(server).await).await["spec"].clone();
     (spec["minReplicas"].clone(), spec["maxReplicas"].clone())
 }
@@ -75,7 +75,11 @@ async fn the_floor_is_raised_and_comes_back_and_the_scale_is_the_autoscalers() {
 
 #[tokio::test]
 async fn an_action_raises_the_floor_and_its_way_back_restores_it() {
-    let world = World::new(Server::stand_in().await).await;
+    let server = Server::start().await;
+    if !server.runs_pods().await {
+        return;
+    }
+    let world = World::new(server).await;
     autoscaler(&world.server, "checkout", 2, 9).await;
     world.alert("").await;
     let action = world.until(State::Verifying, 0..20).await;
@@ -86,8 +90,53 @@ async fn an_action_raises_the_floor_and_its_way_back_restores_it() {
         action.reason
     );
     world.worsen();
-    world.until(State::RolledBack, 8..60).await;
+    let action = world.until(State::RolledBack, 8..60).await;
     assert_eq!(bounds(&world.server).await, (json!(2), json!(9)));
+    let expect = "set back floor 7 → 2; the autoscaler scales above it";
+    assert_eq!(action.reason, expect);
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_is_deleted_in_the_grace_period_is_a_rejection() {
+    let world = World::new(Server::start().await).await;
+    autoscaler(&world.server, "checkout", 2, 9).await;
+    world.alert("").await;
+    world.until(State::Grace, 0..2).await;
+    let path = path(&world.server).await;
+    let gone = world.server.request(
+        http::Method::DELETE,
+        &path,
+        "application/json",
+        &Value::Null,
+    );
+    gone.await.unwrap();
+    let action = world.until(State::Rejected, 2..20).await;
+    let expect =
+        "the autoscaler that governed it is gone since the plan was made, so it is not followed";
+    assert_eq!(action.reason, expect);
+    assert_eq!(world.server.replicas().await, 4);
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_is_deleted_while_its_floor_is_verified_is_no_success() {
+    let server = Server::start().await;
+    if !server.runs_pods().await {
+        return;
+    }
+    let world = World::new(server).await;
+    autoscaler(&world.server, "checkout", 2, 9).await;
+    world.alert("").await;
+    world.until(State::Verifying, 0..20).await;
+    let path = path(&world.server).await;
+    let gone = world.server.request(
+        http::Method::DELETE,
+        &path,
+        "application/json",
+        &Value::Null,
+    );
+    gone.await.unwrap();
+    let action = world.until(State::Failed, 8..60).await;
+    assert_eq!(action.reason, "the autoscaler whose floor was set is gone");
 }
 
 #[tokio::test]

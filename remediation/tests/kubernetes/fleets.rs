@@ -1,7 +1,13 @@
 //! Blue and green: two Deployments, and a Service that picks one of them.
 
-use crate::server::{Hand, Server, words};
-use remediation::{Colour, Fleets, Shape, Strategy, actuator::Verdict};
+use crate::{
+    arrival::{arrived, nowhere},
+    server::{Hand, Server, words},
+};
+use remediation::{
+    Colour, Fleets, Shape, Strategy,
+    actuator::{Arrival, Verdict},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -107,9 +113,14 @@ async fn the_idle_fleet_is_brought_up_switched_to_and_the_old_one_emptied() {
 
 #[tokio::test]
 async fn a_fleet_that_is_not_ready_is_not_switched_to() {
-    let server = Server::stand_in().await;
+    let server = Server::start().await;
+    if !server.runs_pods().await {
+        return;
+    }
     let hand = side_by_side(&server, 2).await;
-    server.faulty().set_ready(false);
+    arrived(&hand, shape(Colour::Blue, 2, 0)).await;
+    let green = server.path("apis/apps/v1", "deployments/checkout-green");
+    server.change(&green, &nowhere(true)).await;
     hand.observe().await.unwrap();
     let refusal = hand.ensure(shape(Colour::Green, 3, 2)).await.unwrap_err();
     assert_eq!(refusal.verdict(), Verdict::Retry(None));
@@ -118,8 +129,13 @@ async fn a_fleet_that_is_not_ready_is_not_switched_to() {
         "not there yet: 0 of 3 instances of green are ready"
     );
     assert_eq!(hand.observe().await.unwrap(), shape(Colour::Blue, 2, 3));
-    server.faulty().set_ready(true);
+    let Arrival::Underway(why) = hand.arrival(shape(Colour::Blue, 2, 3)).await else {
+        panic!("three green ones cannot be ready");
+    };
+    assert!(why.starts_with("green: "), "{why}");
+    server.change(&green, &nowhere(false)).await;
     assert!(ensure(&hand, shape(Colour::Green, 3, 2)).await);
+    arrived(&hand, shape(Colour::Green, 3, 2)).await;
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
     reason = "shared test code may stop the test where it stands"
 )]
 
+mod arrival;
 mod autoscaler;
 mod canary;
 mod faults;
 mod fleets;
+mod handover;
 mod role;
 mod scale;
 mod server;

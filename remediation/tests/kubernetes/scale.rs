@@ -1,11 +1,14 @@
 //! Replica counts by the scale subresource.
 
-use crate::server::{Server, chance, words};
+use crate::{
+    autoscaler::{autoscaler, bounds},
+    server::{Server, chance, words},
+};
 use remediation::{
     Shape,
     actuator::{ActuatorError, Verdict},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn replicas_are_read_and_set_and_what_is_so_already_is_not_written() {
@@ -163,9 +166,21 @@ async fn what_an_admission_policy_refuses_is_known_before_anything_is_done() {
     );
     assert!(hand.rehearse(Shape::of(5)).await.is_ok());
     assert_eq!(server.replicas().await, 2);
+
+    autoscaler(&server, "checkout", 2, 20).await;
+    let found = hand.observe().await.unwrap();
+    let refusal = hand.rehearse(found.set_to(8)).await.unwrap_err();
+    assert_eq!(refusal.verdict(), Verdict::GiveUp);
+    let said = words(&refusal);
+    assert!(
+        said.contains("denied request: step larger than x2+1"),
+        "{said}"
+    );
+    assert!(hand.rehearse(found.set_to(5)).await.is_ok());
+    assert_eq!(bounds(&server).await, (json!(2), json!(20)));
 }
 
-/// A policy as the documentation has it, for this namespace alone; false where there can be none.
+/// The policies of the documentation, for this namespace and whoever acts there; false where there can be none.
 async fn cap_steps(server: &mut Server) -> bool {
     if !server.is_real() {
         server.faulty().cap_steps("foreshadow");
@@ -173,7 +188,7 @@ async fn cap_steps(server: &mut Server) -> bool {
     }
     let api = "/apis/admissionregistration.k8s.io/v1";
     let path = format!("{api}/validatingadmissionpolicies");
-    let nothing = serde_json::Value::Null;
+    let nothing = Value::Null;
     if server
         .request(http::Method::GET, &path, "", &nothing)
         .await
@@ -181,32 +196,30 @@ async fn cap_steps(server: &mut Server) -> bool {
     {
         return false;
     }
-    let name = format!("foreshadow-test-{}", chance());
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [{
-                "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"],
-                "resources": ["deployments/scale"],
-            }]},
-            "matchConditions": [{
-                "name": "here", "expression": format!("request.namespace == '{}'", server.namespace),
-            }],
-            "validations": [{
-                "expression": "object.spec.?replicas.orValue(0) <= oldObject.spec.?replicas.orValue(0) * 2 + 1",
-                "message": "step larger than x2+1",
-            }],
-        },
-    });
-    server.create_for_all(&path, &policy).await;
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    let path = format!("{api}/validatingadmissionpolicybindings");
-    server.create_for_all(&path, &binding).await;
+    let page = include_str!("../../../docs/kubernetes.md");
+    let (_, listed) = page.split_once("A policy bounds").unwrap();
+    let (_, listed) = listed.split_once("```yaml\n").unwrap();
+    let (listed, _) = listed.split_once("```").unwrap();
+    // For this namespace and whoever acts there.
+    let whom = "request.userInfo.username == \"system:serviceaccount:monitoring:foreshadow\"";
+    let here = format!("request.namespace == \"{}\"", server.namespace);
+    let run = chance();
+    for one in listed.split("---\n") {
+        let one = one
+            .replace(whom, &here)
+            .replace("name: foreshadow-", &format!("name: foreshadow-{run}-"))
+            .replace(
+                "policyName: foreshadow-",
+                &format!("policyName: foreshadow-{run}-"),
+            );
+        let plural = if one.contains("kind: ValidatingAdmissionPolicyBinding\n") {
+            "validatingadmissionpolicybindings"
+        } else {
+            assert!(one.contains(&here), "{one}");
+            "validatingadmissionpolicies"
+        };
+        server.create_text(&format!("{api}/{plural}"), &one).await;
+    }
     true
 }
 
@@ -218,6 +231,7 @@ async fn an_effect_and_the_way_back_are_events_on_the_object() {
     hand.set(7).await.unwrap();
     hand.state = store::State::RollingBack;
     hand.set(4).await.unwrap();
+    let deployment = server.get(&server.deployment()).await;
     let events = server
         .get(&server.path("apis/events.k8s.io/v1", "events"))
         .await;
@@ -229,6 +243,8 @@ async fn an_effect_and_the_way_back_are_events_on_the_object() {
         .filter(ours)
         .map(|event| {
             assert_eq!(event["regarding"]["name"], "checkout");
+            // `kubectl describe` shows events of this identity alone.
+            assert_eq!(event["regarding"]["uid"], deployment["metadata"]["uid"]);
             let note = event["note"].as_str().unwrap();
             let change = note.split(',').next().unwrap();
             format!("{} {change}", event["reason"].as_str().unwrap())

@@ -7,10 +7,10 @@ use kube::{
     client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use kubernetes_stand_in::StandIn;
+use kubernetes_stand_in::{Answered, Passed, StandIn, Upstream};
 use remediation::{
     Drivers as _, OwnDrivers, Shape, Target,
-    actuator::{Actuator, ActuatorError, Occasion},
+    actuator::{Actuator, ActuatorError, Arrival, Occasion},
     config::{Guards, Object, Settings},
 };
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ pub(crate) struct Server {
     /// What of the cluster is not in the namespace, and goes with it.
     leftovers: Vec<String>,
     stand_in: Option<StandIn>,
+    /// What stands between the actuator and a real server, where things are to go wrong.
+    wire: Option<StandIn>,
     client: Client,
     folder: tempfile::TempDir,
 }
@@ -58,7 +60,19 @@ impl Server {
         Self::of(stand_in).await
     }
 
-    /// The stand-in, for what no real server does on order.
+    /// The same, where requests are noted and things can go wrong on the way.
+    pub(crate) async fn wired() -> Self {
+        let mut server = Self::start().await;
+        if server.is_real() {
+            let wire = StandIn::in_front_of(upstream(server.client.clone())).await;
+            server.acting = server.folder().join("wire.kubeconfig");
+            std::fs::write(&server.acting, wire.kubeconfig()).unwrap();
+            server.wire = Some(wire);
+        }
+        server
+    }
+
+    /// The stand-in, for what no real node does on order.
     pub(crate) async fn stand_in() -> Self {
         Self::of(Some(StandIn::start().await)).await
     }
@@ -82,6 +96,7 @@ impl Server {
             acting: kubeconfig.clone(),
             kubeconfig,
             stand_in,
+            wire: None,
             folder,
         };
         server.say_which().await;
@@ -105,11 +120,43 @@ impl Server {
         self.stand_in.is_none()
     }
 
-    /// The stand-in; only for tests that begin with it.
+    /// Where things go wrong; only for tests that begin with the stand-in or a wire.
     pub(crate) fn faulty(&self) -> &StandIn {
-        self.stand_in
-            .as_ref()
-            .expect("the test was begun with the stand-in")
+        let wire = self.wire.as_ref().or(self.stand_in.as_ref());
+        wire.expect("the test was begun with the stand-in or a wire")
+    }
+
+    /// Whether pods run here: on a real server, whether it has a node that is ready.
+    pub(crate) async fn runs_pods(&self) -> bool {
+        if !self.is_real() {
+            return true;
+        }
+        let nodes = self.get("/api/v1/nodes").await;
+        let conditions = |node: &Value| node["status"]["conditions"].clone();
+        let is_ready = |node: &Value| {
+            let all = conditions(node);
+            let mut all = all.as_array().into_iter().flatten();
+            all.any(|one| one["type"] == "Ready" && one["status"] == "True")
+        };
+        let runs = nodes["items"].as_array().unwrap().iter().any(is_ready);
+        if !runs {
+            eprintln!("kubernetes: no node runs pods here, so nothing that needs some was tried");
+        }
+        runs
+    }
+
+    /// The limit of one request, which a lost one is waited for.
+    pub(crate) fn limit(&self) -> Duration {
+        if self.is_real() {
+            Duration::from_secs(3)
+        } else {
+            Duration::from_millis(250)
+        }
+    }
+
+    /// Whom the actuator acts as.
+    pub(crate) fn acting(&self) -> &std::path::Path {
+        &self.acting
     }
 
     /// Lets actuators that are made from now on act by another file.
@@ -172,6 +219,21 @@ impl Server {
     /// Creates something that is in no namespace; it goes when the test ends.
     pub(crate) async fn create_for_all(&mut self, path: &str, object: &Value) {
         let made = self.create(path, object).await;
+        let name = made["metadata"]["name"].as_str().unwrap();
+        self.leftovers.push(format!("{path}/{name}"));
+    }
+
+    /// The same, from a manifest.
+    pub(crate) async fn create_text(&mut self, path: &str, manifest: &str) {
+        let request = Request::post(path)
+            .header("content-type", "application/yaml")
+            .body(Body::from(manifest.as_bytes().to_vec()))
+            .unwrap();
+        let answer = self.client.send(request).await.unwrap();
+        let is_good = answer.status().is_success();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let made: Value = serde_json::from_slice(&body).unwrap_or_default();
+        assert!(is_good, "{path}: {made}\n{manifest}");
         let name = made["metadata"]["name"].as_str().unwrap();
         self.leftovers.push(format!("{path}/{name}"));
     }
@@ -284,8 +346,23 @@ impl Hand {
         }
     }
 
+    /// What there is, but for the object's identity, which no two runs share.
     pub(crate) async fn observe(&self) -> Result<Shape, ActuatorError> {
+        let found = self.found().await?;
+        Ok(Shape {
+            identity: None,
+            ..found
+        })
+    }
+
+    pub(crate) async fn found(&self) -> Result<Shape, ActuatorError> {
         self.driver.observe(self.occasion()).await
+    }
+
+    /// How far a shape has come that was set.
+    pub(crate) async fn arrival(&self, shape: Shape) -> Arrival {
+        self.observe().await.unwrap();
+        self.driver.arrival(self.occasion(), shape).await.unwrap()
     }
 
     pub(crate) async fn ensure(&self, shape: Shape) -> Result<(), ActuatorError> {
@@ -326,6 +403,26 @@ async fn client(kubeconfig: &std::path::Path) -> Client {
         .await
         .unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// A real server, for a wire to stand in front of.
+fn upstream(client: Client) -> Upstream {
+    Arc::new(move |passed: Passed| {
+        let client = client.clone();
+        Box::pin(async move {
+            let request = Request::builder()
+                .method(passed.method.as_str())
+                .uri(passed.path)
+                .header("content-type", passed.content_type)
+                .body(Body::from(passed.body))
+                .unwrap();
+            let answer = client.send(request).await.unwrap();
+            let status = answer.status().as_u16();
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            Answered { status, body }
+        })
+    })
 }
 
 /// What no other run has.

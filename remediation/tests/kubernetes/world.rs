@@ -6,7 +6,10 @@ use futures::future::BoxFuture;
 use remediation::{Evidence, Foreseen, Foresight, Ports, Question, Remediation, config::Settings};
 use series::{Horizon, Labels, Timestamp};
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use store::{Action, ActionFilter, Journal, State};
@@ -52,7 +55,14 @@ pub(crate) struct World {
     pub(crate) remediation: Arc<Remediation>,
     lender: Arc<Lender>,
     settings: Settings,
+    /// The last second that was lived through.
+    clock: AtomicU64,
 }
+
+/// How many seconds of its own the program lives through at most while a real cluster does its part, and how long
+/// each of them takes there.
+const REAL_SECONDS: u64 = 400;
+const REAL_SECOND: Duration = Duration::from_millis(150);
 
 impl World {
     /// Four replicas, and the program ready.
@@ -66,7 +76,7 @@ impl World {
         server.deploy(4).await;
         let text = format!(
             "actuators:
-  cluster: {{kubernetes: {{kubeconfig: {}, timeout: 250ms}}}}
+  cluster: {{kubernetes: {{kubeconfig: {}, timeout: {}ms}}}}
 workloads:
 - name: checkout
   match: {{alertname: BreachForeseen, service: checkout}}
@@ -78,7 +88,8 @@ workloads:
   actuator: {{use: cluster, target: {{namespace: {}, {target}}}}}
 guards: {{kill_switch_file: {}}}
 ",
-            server.kubeconfig.display(),
+            server.acting().display(),
+            server.limit().as_millis(),
             server.namespace,
             server.kill_switch().display(),
         );
@@ -94,6 +105,7 @@ guards: {{kill_switch_file: {}}}
             remediation,
             lender,
             settings,
+            clock: AtomicU64::new(0),
         }
     }
 
@@ -122,18 +134,40 @@ guards: {{kill_switch_file: {}}}
         self.remediation.receive(&webhook, NOW).await.unwrap();
     }
 
-    /// Ticks every second until the action is in this state.
+    /// Ticks every second until the action is in this state. A real cluster is given more of them, and time between.
     pub(crate) async fn until(&self, state: State, seconds: std::ops::Range<u64>) -> Action {
-        for second in seconds {
+        let is_slow = self.server.is_real();
+        let is_one = seconds.end - seconds.start == 1;
+        let more = if is_slow && !is_one { REAL_SECONDS } else { 0 };
+        let start = seconds.start.max(self.clock.load(Ordering::Relaxed));
+        for second in start..(start + seconds.end - seconds.start + more) {
+            self.clock.store(second + 1, Ordering::Relaxed);
             let now = NOW + Duration::from_secs(second);
             self.remediation.tick(now).await.unwrap();
             let action = self.action().await;
             if action.state == state {
                 return action;
             }
+            assert!(
+                action.state.is_open() || !is_slow,
+                "{}: {}, and never {state}",
+                action.state,
+                action.reason
+            );
+            if is_slow {
+                tokio::time::sleep(REAL_SECOND).await;
+            }
         }
         let action = self.action().await;
         panic!("{}: {}, and never {state}", action.state, action.reason);
+    }
+
+    /// The reason for which the action entered a state.
+    pub(crate) async fn reason_of(&self, state: State) -> String {
+        let id = self.action().await.id;
+        let transitions = self.remediation.record(id).await.unwrap().transitions;
+        let mut entered = transitions.into_iter().filter(|one| one.to == state);
+        entered.next_back().unwrap().reason
     }
 
     pub(crate) async fn action(&self) -> Action {

@@ -1,6 +1,6 @@
 //! What happens when something breaks: crashes, guards, actuators that refuse, effects that do harm.
 
-use crate::world::{Answer, BEGUN, World, after, alert, firing, resolved};
+use crate::world::{Answer, BEGUN, SETUP, Setup, World, after, alert, firing, resolved};
 use remediation::config::Workload;
 use std::{sync::Arc, time::Duration};
 use store::{Mode, Outcome, State};
@@ -265,6 +265,46 @@ async fn an_effect_that_does_harm_is_rolled_back() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_took_away_while_it_was_verified_is_no_success() {
+    for rollout in ["direct", "canary"] {
+        let world = match rollout {
+            "direct" => about_to_act().await,
+            _ => {
+                let rollout = "{canary: {steps: [50%], wait: 30s, count: 1}}";
+                let world = World::of(Setup { rollout, ..SETUP }).await;
+                world.deliver(&firing(), 0).await;
+                world.tick(0).await;
+                world
+            }
+        };
+        world.ticks(90..=119).await;
+        let set = world.fleet().replicas;
+        world.fleet().replicas = 4;
+        world.ticks(120..=125).await;
+        let why = format!("there are 4, not the {set} that were set: somebody else");
+        world.assert_state(State::Failed, &why).await;
+        assert_eq!(world.n_puts(), 1, "and it is left alone");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_back_is_no_success_either() {
+    let world = about_to_act().await;
+    world.ticks(90..=119).await;
+    for _ in 0..3 {
+        world.fleet().on_get.push_back(Answer::Status(500));
+    }
+    world.tick(120).await;
+    let action = world.action().await;
+    assert_eq!(action.state, State::Verifying);
+    let held_up = world.remediation.held_up(&action).unwrap();
+    let expect = "cannot read the effect back: the actuator answered 500";
+    assert!(held_up.starts_with(expect), "{held_up}");
+    world.ticks(121..=140).await;
+    world.assert_state(State::Succeeded, "").await;
+}
+
+#[tokio::test]
 async fn what_somebody_else_wrote_is_not_rolled_back() {
     let world = about_to_act().await;
     world.ticks(90..=119).await;
@@ -449,12 +489,13 @@ async fn no_more_unsettled_effects_at_once_than_the_limit() {
         states
     };
     assert_eq!(states().await, ["grace", "verifying"]);
-    // The fleet shrinks again, so that the second action is still needed when its turn comes.
+    // The fleet shrinks again, so that the second action is still needed when its turn comes, and the first is no
+    // success.
     world.fleet().replicas = 4;
     let report = world.tick(91).await;
     let why = "max_concurrent is 1, and as many other actions are under way";
     assert_eq!(report.held[0].reason, why);
     world.ticks(92..=151).await;
-    assert_eq!(states().await, ["succeeded", "succeeded"]);
+    assert_eq!(states().await, ["failed", "succeeded"]);
     assert_eq!(world.n_puts(), 2);
 }

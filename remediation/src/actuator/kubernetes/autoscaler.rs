@@ -3,7 +3,7 @@
 use super::{
     Found, Means,
     api::{Api, Order},
-    scale::{number, prefix, version},
+    scale::{identity, number, prefix, version},
 };
 use crate::{Shape, actuator::ActuatorError, config::Object};
 use serde_json::{Value, json};
@@ -73,8 +73,9 @@ fn governs(autoscaler: &Value, object: &Object) -> bool {
 pub(super) fn found(
     autoscaler: &Value,
     object: &Object,
-    replicas: u32,
+    scale: Found,
 ) -> Result<Found, ActuatorError> {
+    let replicas = scale.shape.replicas;
     let metadata = &autoscaler["metadata"];
     let name = metadata["name"].as_str().unwrap_or_default();
     let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
@@ -96,8 +97,14 @@ pub(super) fn found(
     Ok(Found {
         shape: Shape {
             floor: Some(floor(autoscaler)?),
-            ..Shape::of(replicas)
+            // A floor of an autoscaler that was made anew is none that we found or set.
+            identity: match (scale.shape.identity, identity(autoscaler)) {
+                (Some(object), Some(governor)) => Some(object.with(governor)),
+                (either, or) => either.or(or),
+            },
+            ..scale.shape
         },
+        uid: scale.uid,
         version: version(autoscaler)?,
         path: format!("/apis/{api_version}/namespaces/{namespace}/horizontalpodautoscalers/{name}"),
         means: Means::Floor(Bounds {

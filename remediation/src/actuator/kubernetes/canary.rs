@@ -3,12 +3,13 @@
 use super::{
     Found, Means,
     api::{Api, Effect, Order},
+    arrival::{Wanted, of_instances},
     scale::{number, version},
-    setting::{SIZE, annotated, fill, rendered},
+    setting::{SIZE, annotated, fill, held_back, rendered},
 };
 use crate::{
     Canary, Shape,
-    actuator::ActuatorError,
+    actuator::{ActuatorError, Arrival},
     config::{Container, Object, Values},
 };
 use serde_json::{Value, json};
@@ -107,7 +108,39 @@ pub(super) async fn carry_out(
     found.confirm(object, &answer, shape)
 }
 
+/// How far the copy has come, as long as there is to be one, and the original after that.
+pub(super) async fn arrival(
+    api: &Api,
+    object: &Object,
+    (found, trial): (&Found, &Trial),
+    shape: Shape,
+) -> Result<Arrival, ActuatorError> {
+    if shape.canary.unwrap_or_default().size == 0 {
+        return of_instances(api, object, (&found.path, Wanted::Renewed)).await;
+    }
+    let copy = Object {
+        name: trial.name.clone(),
+        ..object.clone()
+    };
+    let all = number(&trial.original, "/spec/replicas")?.unwrap_or(1);
+    let arrival = of_instances(api, &copy, (&trial.path, Wanted::Renewed)).await?;
+    Ok(match arrival {
+        // Who counts the workload's instances counts the copy's with them.
+        Arrival::Arrived { instances, remark } => Arrival::Arrived {
+            instances: instances.map(|copies| copies + all),
+            remark,
+        },
+        Arrival::Underway(why) => Arrival::Underway(format!("Deployment {}: {why}", trial.name)),
+        Arrival::Stuck(why) => Arrival::Stuck(format!("Deployment {}: {why}", trial.name)),
+    })
+}
+
 impl Trial {
+    /// Why the original would not be renewed in the end, where it is so.
+    pub(super) fn held_back(&self) -> Option<String> {
+        held_back(&self.original)
+    }
+
     /// What is to be done to the copy, if something is.
     pub(super) fn order(
         &self,

@@ -16,14 +16,22 @@ const MAX_NOTE_CHARS: usize = 1_000;
 /// Who reports.
 const CONTROLLER: &str = "foreshadow";
 
+/// What an event is about.
+pub(super) struct Regarding {
+    pub(super) object: Object,
+    /// Its identity, by which `kubectl describe` looks for events.
+    pub(super) uid: Option<String>,
+}
+
 /// Writes an event about what was set. That this fails stops nothing.
 pub(super) async fn tell(
     api: &Api,
     occasion: Occasion<'_>,
-    object: &Object,
+    regarding: &Regarding,
     change: (Shape, Shape),
 ) {
-    let order = order(occasion, object, change);
+    let object = &regarding.object;
+    let order = order(occasion, regarding, change);
     let said = tokio::time::timeout(LIMIT, api.note(&order)).await;
     let why = match said {
         // The event of an earlier try is there already.
@@ -34,13 +42,15 @@ pub(super) async fn tell(
     tracing::warn!(action = %occasion.action, %object, error = why, "no event could be written");
 }
 
-fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) -> Order {
+fn order(occasion: Occasion<'_>, regarding: &Regarding, (from, to): (Shape, Shape)) -> Order {
+    let Regarding { object, uid } = regarding;
     let (action, workload) = (occasion.action, occasion.workload);
     let (done, reason) = match occasion.state {
         State::RollingBack => ("RollBack", "ForeshadowRolledBack"),
         _ => ("Scale", "ForeshadowScaled"),
     };
-    let note = format!("{from} → {to}, action {action} on workload {workload}");
+    let change = from.change_to(to);
+    let note = format!("{change}, action {action} on workload {workload}");
     let note: String = note.chars().take(MAX_NOTE_CHARS).collect();
     // One name for one change: the event of a second try is the same event.
     let name = format!("{}.{action}.{}", object.name, step(to));
@@ -49,7 +59,7 @@ fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) ->
         _ => name,
     };
     let namespace = &object.namespace;
-    let body = json!({
+    let mut body = json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": shortened(&name), "namespace": namespace},
@@ -67,6 +77,9 @@ fn order(occasion: Occasion<'_>, object: &Object, (from, to): (Shape, Shape)) ->
         },
         "note": note,
     });
+    if let Some(uid) = uid {
+        body["regarding"]["uid"] = json!(uid);
+    }
     Order {
         method: Method::POST,
         path: format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"),

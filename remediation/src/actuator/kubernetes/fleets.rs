@@ -3,12 +3,13 @@
 use super::{
     Found, Means,
     api::{Api, Effect, Order},
+    arrival::{Wanted, of_instances},
     autoscaler,
-    scale::{self, number, version},
+    scale::{self, number, uid, version},
 };
 use crate::{
     Colour, Fleets, Shape,
-    actuator::ActuatorError,
+    actuator::{ActuatorError, Arrival},
     config::{FleetsOf, Object},
 };
 use serde_json::{Value, json};
@@ -49,15 +50,18 @@ pub(super) async fn look(
         side(api, object, active, &autoscalers).await?,
         side(api, object, active.other(), &autoscalers).await?,
     );
+    let [one, other] = [&serving, &idle].map(|side| side.found.shape.identity);
     Ok(Found {
         shape: Shape {
             fleets: Some(Fleets {
                 active,
                 idle: idle.found.shape.replicas,
             }),
+            identity: one.zip(other).map(|(one, other)| one.with(other)),
             ..serving.found.shape
         },
         version: version(&value)?,
+        uid: uid(&value),
         path,
         means: Means::Fleets(Box::new(Pair {
             label: label.clone(),
@@ -102,6 +106,36 @@ pub(super) async fn carry_out(
     Ok(())
 }
 
+/// How far the instances of both are.
+pub(super) async fn arrival(
+    api: &Api,
+    object: &Object,
+    pair: &Pair,
+    shape: Shape,
+) -> Result<Arrival, ActuatorError> {
+    let Some(wanted) = shape.fleets else {
+        return Ok(Arrival::AS_SET);
+    };
+    let (mut all, mut remarks) = (Some(0), Vec::new());
+    for side in &pair.sides {
+        let named = object.fleet(side.colour);
+        let count = Wanted::Ready(count(shape, wanted, side.colour));
+        let colour = side.colour.as_str();
+        match of_instances(api, &named, (&side.path, count)).await? {
+            Arrival::Arrived { instances, remark } => {
+                all = all.zip(instances).map(|(all, more)| all + more);
+                remarks.extend(remark);
+            }
+            Arrival::Underway(why) => return Ok(Arrival::Underway(format!("{colour}: {why}"))),
+            Arrival::Stuck(why) => return Ok(Arrival::Stuck(format!("{colour}: {why}"))),
+        }
+    }
+    Ok(Arrival::Arrived {
+        instances: all,
+        remark: remarks.into_iter().next(),
+    })
+}
+
 /// Tries out what a shape takes, and says what was tried.
 pub(super) async fn rehearse(
     api: &Api,
@@ -117,6 +151,13 @@ pub(super) async fn rehearse(
 }
 
 impl Pair {
+    /// The identity of the Deployment that has a colour, as the server writes it.
+    pub(super) fn uid(&self, colour: Colour) -> Option<String> {
+        let mut sides = self.sides.iter();
+        let side = sides.find(|side| side.colour == colour)?;
+        side.found.uid.clone()
+    }
+
     /// What is to be sent, in this order: first whoever grows, then the switch, then whoever shrinks.
     pub(super) fn orders(&self, found: &Found, shape: Shape) -> Result<Vec<Order>, ActuatorError> {
         let Some(wanted) = shape.fleets else {

@@ -3,12 +3,13 @@
 use super::{
     Found, Means,
     api::{Api, Effect, Order},
-    scale::version,
+    ownership,
+    scale::{identity, uid, version},
     setting::{SIZE, annotated, named, odd, rendered, resources, skeleton},
 };
 use crate::{
     Shape,
-    actuator::{ActuatorError, Verdict},
+    actuator::{ActuatorError, Arrival, Verdict},
     config::{Container, Object, Rendered, Setting},
     template::percent_encoded,
 };
@@ -43,6 +44,7 @@ pub(super) async fn look(
     (object, setting, container): (&Object, &Setting, &Container),
     path: String,
 ) -> Result<Found, ActuatorError> {
+    ownership::check(value, object, &Vec::new())?;
     let scale = api.get(&format!("{path}/scale")).await?;
     let selector = scale["status"]["selector"].as_str().unwrap_or_default();
     if selector.is_empty() {
@@ -66,8 +68,12 @@ pub(super) async fn look(
         }
     }
     Ok(Found {
-        shape: Shape::of(resizing.size),
+        shape: Shape {
+            identity: identity(value),
+            ..Shape::of(resizing.size)
+        },
         version: version(value)?,
+        uid: uid(value),
         path,
         means: Means::Pods(resizing),
     })
@@ -80,7 +86,10 @@ impl Found {
             begun: Some(begun), ..
         }) = &self.means
         {
-            self.shape = Shape::of(*begun);
+            self.shape = Shape {
+                replicas: *begun,
+                ..self.shape
+            };
         }
         self
     }
@@ -142,6 +151,32 @@ pub(super) async fn rehearse(
 }
 
 impl Resizing {
+    /// How far the pods are that were asked for a size. Those that were made since have the template's.
+    pub(super) async fn arrival(
+        &self,
+        api: &Api,
+        object: &Object,
+        number: u32,
+    ) -> Result<Arrival, ActuatorError> {
+        let wanted = rendered(object, number)?;
+        let pods = self.list(api, object).await?;
+        let has_size = |pod: &&Value| self.asks(pod, &wanted).is_ok_and(|odd| odd.is_none());
+        let asked: Vec<_> = pods.iter().filter(has_size).collect();
+        Ok(
+            match asked.iter().find_map(|pod| self.awaits(pod, &wanted)) {
+                None => Arrival::Arrived {
+                    instances: u32::try_from(asked.len()).ok(),
+                    remark: (asked.len() < pods.len()).then(|| {
+                        let new = pods.len() - asked.len();
+                        format!("{new} were made since, and have the amounts of the template")
+                    }),
+                },
+                Some(Ok(why)) => Arrival::Underway(why),
+                Some(Err(error)) => Arrival::Stuck(error.to_string()),
+            },
+        )
+    }
+
     async fn resize(
         &self,
         api: Effect<'_>,

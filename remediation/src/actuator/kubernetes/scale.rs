@@ -4,7 +4,7 @@ use super::{
     Found, Means,
     api::{Api, Order},
 };
-use crate::{Shape, actuator::ActuatorError, config::Object};
+use crate::{Identity, Shape, actuator::ActuatorError, config::Object};
 use serde_json::{Value, json};
 
 /// The path of an object's group and version.
@@ -41,8 +41,12 @@ pub(super) async fn look(api: &Api, object_path: &str) -> Result<Found, Actuator
     let path = format!("{object_path}/scale");
     let scale = api.get(&path).await?;
     Ok(Found {
-        shape: Shape::of(replicas(&scale)?),
+        shape: Shape {
+            identity: identity(&scale),
+            ..Shape::of(replicas(&scale)?)
+        },
         version: version(&scale)?,
+        uid: uid(&scale),
         path,
         means: Means::Replicas,
     })
@@ -77,4 +81,14 @@ pub(super) fn version(object: &Value) -> Result<String, ActuatorError> {
     let version = object["metadata"]["resourceVersion"].as_str();
     let unreadable = || ActuatorError::Unreadable("it has no resourceVersion".to_owned());
     version.map(str::to_owned).ok_or_else(unreadable)
+}
+
+/// The identity of an object, as it is written; a scale has that of the object that it belongs to.
+pub(super) fn uid(object: &Value) -> Option<String> {
+    object["metadata"]["uid"].as_str().map(str::to_owned)
+}
+
+/// The identity of an object, as shapes keep it.
+pub(super) fn identity(object: &Value) -> Option<Identity> {
+    Identity::of(object["metadata"]["uid"].as_str()?)
 }

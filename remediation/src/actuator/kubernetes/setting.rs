@@ -1,6 +1,12 @@
 //! Fields of an object that a number is turned into, by server-side apply, and the number beside them.
 
-use super::{Found, Means, api::Order, scale::version};
+use super::{
+    Found, Means,
+    api::Order,
+    arrival::{is_paused, is_renewed_by_hand},
+    ownership,
+    scale::{identity, uid, version},
+};
 use crate::{
     Shape,
     actuator::ActuatorError,
@@ -23,11 +29,16 @@ pub(super) fn found(
     if let Some(odd) = first_odd(value, &setting.values, &standing)? {
         return Err(ActuatorError::NotOurs(format!("{odd} for size {size}")));
     }
+    ownership::check(value, object, &standing)?;
     Ok(Found {
-        shape: Shape::of(size),
+        shape: Shape {
+            identity: identity(value),
+            ..Shape::of(size)
+        },
         version: version(value)?,
+        uid: uid(value),
         path,
-        means: Means::Setting,
+        means: Means::Setting(held_back(value)),
     })
 }
 
@@ -47,6 +58,18 @@ pub(super) fn rendered(object: &Object, number: u32) -> Result<Rendered, Actuato
     values
         .unwrap_or_else(|| Ok(Rendered::new()))
         .map_err(ActuatorError::Impossible)
+}
+
+/// Why a controller keeps a change of an object's template from its pods, where it does.
+pub(super) fn held_back(value: &Value) -> Option<String> {
+    let why = if is_paused(value) {
+        "is paused, so no instance would get what is set: resume it"
+    } else if is_renewed_by_hand(value) {
+        "has the update strategy OnDelete, so no instance would get what is set: use RollingUpdate"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
 }
 
 /// The change that makes the fields stand for a number; the fields are ours from then on.
