@@ -62,6 +62,8 @@ async fn curves_and_gauges_are_drawn_without_remote_read() {
     let present = format!("&time={}", now().as_seconds_f64());
     let (_, at_present) = ask(&f, &format!("query?query=load:forecast{present}")).await;
     assert_eq!(n_series(&at_present), 6, "{at_present}");
+    let (_, curve_at_present) = ask(&f, &format!("query?query=load:forecast_curve{present}")).await;
+    assert_eq!(n_series(&curve_at_present), 3, "{curve_at_present}");
     let (_, gauge) = ask(&f, r#"query?query=load:forecast{horizon="5m"}"#).await;
     assert_eq!(n_series(&gauge), 3, "{gauge}");
     let (_, names) = ask(&f, "label/__name__/values").await;

@@ -1,5 +1,6 @@
 //! Curves of the future, made from models when they are asked for.
 
+mod past;
 mod picked;
 mod picker;
 
@@ -27,10 +28,12 @@ pub enum CurveError {
 impl<S: Source> Engine<S> {
     /// The curves that a selector picks, within a range whose ends are included; sorted by labels.
     ///
-    /// A curve begins after the evaluation that it was made from and ends with the longest horizon. One spacing
-    /// later stands a staleness marker, so that look-back does not drag it on. Only rules that are fresh have curves.
-    /// A selector with a matcher on `origin` picks among the curves of earlier evaluations, too, which have that
-    /// label. Heavy for many series: call it where blocking is allowed.
+    /// A curve ends with the longest horizon after the evaluation that it was made from. One spacing later stands a
+    /// staleness marker, so that look-back does not drag it on. It has a sample at the evaluation, so that a query of
+    /// now is answered, and before it the values that the curves issued last before each time foresaw, as far back as
+    /// the longest horizon and without gaps. Only rules that are fresh have curves. A selector with a matcher on
+    /// `origin` picks among the curves of earlier evaluations, too, which have that label and begin after theirs.
+    /// Heavy for many series: call it where blocking is allowed.
     pub fn curves(
         &self,
         selector: &Selector,
@@ -49,7 +52,7 @@ impl<S: Source> Engine<S> {
         end: Timestamp,
         now: Timestamp,
     ) -> Result<CurvePlan, CurveError> {
-        let plan = CurvePlan::new(self.picked(selector, now), start, end);
+        let plan = CurvePlan::new(self.picked(selector, start, now), start, end);
         let (wanted, limit) = (plan.n_samples(), self.options.max_curve_samples);
         if wanted > limit {
             return Err(CurveError::TooManySamples { wanted, limit });
@@ -59,18 +62,18 @@ impl<S: Source> Engine<S> {
 
     /// The labels of the curves that a selector picks, sorted.
     pub fn curve_labels(&self, selector: &Selector, now: Timestamp) -> Vec<Labels> {
-        let plan = CurvePlan::new(self.picked(selector, now), now, now);
+        let plan = CurvePlan::new(self.picked(selector, now, now), now, now);
         plan.outlines().map(|(labels, _)| labels.clone()).collect()
     }
 
-    fn picked(&self, selector: &Selector, now: Timestamp) -> Vec<Picked> {
+    fn picked(&self, selector: &Selector, start: Timestamp, now: Timestamp) -> Vec<Picked> {
         let mut all = Vec::new();
         for state in self.states() {
             let Some(picker) = Picker::of(selector, state) else {
                 continue;
             };
             if let Some(output) = state.fresh(now) {
-                picker.pick_live(&output, &mut all);
+                picker.pick_live(&output, start, &mut all);
             }
             if picker.asks_for_origins() {
                 picker.pick_issued(&mut all);

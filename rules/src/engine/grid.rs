@@ -16,6 +16,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
+    /// The grid of a curve that is issued by an evaluation: it begins after it.
     pub(super) fn new(evaluated_at: Timestamp, rule: &ForecastRule) -> Self {
         let spacing = rule.step.get().min(MAX_SPACING);
         let first = evaluated_at.align_down(spacing) + spacing;
@@ -25,6 +26,23 @@ impl Grid {
             last: last.max(first),
             spacing,
         }
+    }
+
+    /// The grid of the live curve: its first time is not after the evaluation, so that a query of now finds a sample.
+    pub(super) fn live(evaluated_at: Timestamp, rule: &ForecastRule) -> Self {
+        let issued = Self::new(evaluated_at, rule);
+        issued.since(evaluated_at)
+    }
+
+    /// The same grid from another beginning on, at or before the present one.
+    pub(super) fn since(self, begin: Timestamp) -> Self {
+        let first = begin.align_down(self.spacing).min(self.first);
+        Self { first, ..self }
+    }
+
+    /// Whether a curve that begins at a time follows this one without a gap.
+    pub(super) fn leads_up_to(&self, next: Timestamp) -> bool {
+        self.last + self.spacing >= next
     }
 
     /// How many forecasts there are, the marker not counted.

@@ -35,13 +35,13 @@ async fn a_curve_runs_from_now_to_the_longest_horizon_and_ends_cleanly() {
         r#"shop:load:forecast_curve{app="shop",cluster="eu",quantile="0.5",source="foreshadow"}"#;
     assert_eq!(curves[1].labels.to_string(), expect);
     let samples = &curves[1].samples;
-    assert_eq!(samples.len(), 361);
+    assert_eq!(samples.len(), 362);
     assert!(
         samples
             .windows(2)
             .all(|w| w[1].at.since(w[0].at).as_secs() == 60)
     );
-    assert_eq!(samples[0].at, at(NOW + 60));
+    assert_eq!(samples[0].at, at(NOW), "a query of now finds a sample");
     let (marker, forecasts) = samples.split_last().unwrap();
     assert_eq!(marker.at, at(NOW + 6 * 3_600 + 60));
     assert!(is_stale_marker(marker.value));
@@ -79,17 +79,60 @@ async fn a_part_of_a_curve_is_the_same_as_in_the_whole() {
     let whole = curves(&engine, NOW + 30);
     let part = |start, end| engine.curves(&Selector::default(), at(start), at(end), at(NOW + 30));
     let some = part(NOW + 601, NOW + 1_200).unwrap();
-    assert_eq!(some[0].samples, whole[0].samples[10..20]);
+    assert_eq!(some[0].samples, whole[0].samples[11..21]);
     let one = part(NOW + 660, NOW + 660).unwrap();
-    assert_eq!(one[0].samples, whole[0].samples[10..11]);
+    assert_eq!(one[0].samples, whole[0].samples[11..12]);
+    let present = part(NOW - 600, NOW + 59).unwrap();
+    assert_eq!(present[0].samples, whole[0].samples[..1]);
     for (start, end) in [
-        (NOW - 600, NOW + 59),
+        (NOW - 600, NOW - 1),
         (NOW + 22_000, NOW + 30_000),
         (NOW + 100, NOW + 90),
     ] {
         let none = part(start, end).unwrap();
         assert!(none.iter().all(|s| s.samples.is_empty()), "{start}..{end}");
     }
+}
+
+#[tokio::test]
+async fn before_its_evaluation_a_curve_shows_the_values_foreseen_until_then() {
+    let engine = engine(&World::with_load(), &[LOAD]);
+    for step in 0..40 {
+        evaluate(&engine, NOW + 600 * step).await;
+    }
+    let now = NOW + 600 * 39;
+    let whole = &curves(&engine, now)[1];
+    let (first, last) = (whole.samples[0], whole.samples[whole.samples.len() - 1]);
+    // Curves are issued every ninety minutes, five are kept, and no more is shown than the longest horizon.
+    assert_eq!(
+        (first.at, last.at),
+        (at(now - 6 * 3_600), at(now + 6 * 3_600 + 60))
+    );
+    let is_whole = |pair: &[series::Sample]| pair[1].at.since(pair[0].at).as_secs() == 60;
+    assert!(whole.samples.windows(2).all(is_whole));
+    let origin = [Matcher::new(MatchOp::Equal, "origin", "1972-09-27T06:00:00Z").unwrap()];
+    let issued = engine.curves(&Selector::new(origin), EVER.0, EVER.1, at(now));
+    let until_now = &issued.unwrap()[1].samples[..29];
+    let mut shown = whole.samples.iter();
+    shown
+        .find(|sample| sample.at == at(NOW + 6 * 3_600))
+        .unwrap();
+    assert!(shown.zip(until_now).all(|(shown, issued)| shown == issued));
+}
+
+#[tokio::test]
+async fn the_past_of_a_curve_ends_where_nothing_was_foreseen() {
+    let engine = engine(&World::with_load(), &[LOAD]);
+    evaluate(&engine, NOW).await;
+    let later = NOW + 24 * 3_600;
+    evaluate(&engine, later).await;
+    evaluate(&engine, later + 3_600).await;
+    let begin = |now| curves(&engine, now)[1].samples[0].at;
+    assert_eq!(
+        begin(later + 3_600),
+        at(later + 60),
+        "the day before is not bridged"
+    );
 }
 
 #[tokio::test]
@@ -149,7 +192,7 @@ async fn more_samples_than_memory_should_hold_are_refused_before_any_is_made() {
     }
     let engine = evaluated(&world).await;
     let refused = engine.curves(&Selector::default(), EVER.0, EVER.1, at(NOW + 30));
-    let (wanted, limit) = (11 * 3 * 361, 10_000);
+    let (wanted, limit) = (11 * 3 * 362, 10_000);
     assert_eq!(refused, Err(CurveError::TooManySamples { wanted, limit }));
     let less = engine.curves(&Selector::default(), at(NOW), at(NOW + 3_600), at(NOW + 30));
     assert_eq!(less.unwrap().len(), 33);

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 /// One way to ask.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
+    Now,
     Instant,
     Range,
     Offset,
@@ -28,7 +29,8 @@ const MEDIAN: &str = r#"load:forecast_curve{source="foreshadow", quantile="0.5"}
 const REACH: i64 = 30 * 60;
 
 impl Kind {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
+        Self::Now,
         Self::Instant,
         Self::Range,
         Self::Offset,
@@ -45,6 +47,7 @@ impl Kind {
 
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Now => "now, and a graph of the last hour",
             Self::Instant => "an instant in the future",
             Self::Range => "a range into the future, without holes",
             Self::Offset => "`offset -15m`",
@@ -63,6 +66,11 @@ impl Kind {
     pub(super) async fn ask(self, server: &Server) -> Result<(), String> {
         let now = now_seconds();
         match self {
+            Self::Now => {
+                load_like(&instant(server, MEDIAN, now).await?)?;
+                let last_hour = range(server, MEDIAN, (now - 3_600, now)).await?;
+                without_holes(&last_hour, 1)
+            }
             Self::Instant => load_like(&instant(server, MEDIAN, now + 300).await?),
             Self::Offset => {
                 load_like(&instant(server, &format!("{MEDIAN} offset -15m"), now).await?)

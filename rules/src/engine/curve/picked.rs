@@ -1,5 +1,6 @@
 //! The curves of one series, drawn from its model or from what was kept of an earlier evaluation.
 
+use super::past::Past;
 use crate::{
     ForecastRule,
     engine::{
@@ -30,8 +31,8 @@ pub(super) struct Rule {
 
 /// Where the values of a curve come from.
 pub(super) enum Kind {
-    /// The model.
-    Live,
+    /// The model, and before its evaluation the curves that were issued then.
+    Live(Past),
     /// What the model said then.
     Issued(Arc<Vintage>),
 }
@@ -55,7 +56,11 @@ impl Rule {
 
 impl Picked {
     fn grid(&self) -> Grid {
-        Grid::new(self.evaluated_at, &self.rule.written)
+        let rule = &self.rule.written;
+        match &self.kind {
+            Kind::Live(past) => past.extend(Grid::live(self.evaluated_at, rule)),
+            Kind::Issued(_) => Grid::new(self.evaluated_at, rule),
+        }
     }
 
     /// The times of a range that the curves have samples at.
@@ -99,12 +104,23 @@ impl Picked {
                 };
                 times.iter().flat_map(at).collect()
             }
-            Kind::Live => {
+            Kind::Live(past) => {
+                let rule = &self.rule.written;
+                let live = Grid::live(self.evaluated_at, rule);
+                let (before, ahead) = times.split_at(times.partition_point(|at| *at < live.first));
+                let foreseen = |at: &Timestamp| {
+                    let at = *at;
+                    levels.clone().map(move |level| past.value(rule, at, level))
+                };
+                let mut values: Vec<_> = before.iter().flat_map(foreseen).collect();
                 let levels: Vec<_> = levels.map(|level| quantiles[level]).collect();
                 self.rule.state.with_models(|models| {
                     let model = models.get(&self.labels).and_then(|tracked| tracked.model());
-                    model.map_or_else(Vec::new, |model| model.curve(times, &levels))
-                })
+                    if let Some(model) = model {
+                        values.extend(model.curve(ahead, &levels));
+                    }
+                });
+                values
             }
         }
     }

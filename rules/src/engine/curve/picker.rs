@@ -1,13 +1,18 @@
 //! Which curves of a rule a selector picks.
 
-use super::picked::{Kind, Picked, Rule};
+use super::{
+    past::Past,
+    picked::{Kind, Picked, Rule},
+};
 use crate::{
     RuleKind,
     engine::{
         State,
         families::value_of,
         gauges::{ORIGIN, curve_labels, of_curve},
+        grid::Grid,
         state::Output,
+        tracked::Tracked,
         vintage::{Vintage, levels_of},
     },
 };
@@ -42,10 +47,25 @@ impl<'s> Picker<'s> {
         self.matchers.iter().any(|matcher| matcher.name() == ORIGIN)
     }
 
-    /// Takes the curves as they are now.
-    pub(super) fn pick_live(&self, output: &Output, to: &mut Vec<Picked>) {
-        let live = |labels| self.pick(labels, "", output.at, Kind::Live);
-        to.extend(output.rows.iter().filter_map(|row| live(&row.labels)));
+    /// Takes the curves as they are now, with their past where a range that begins at `start` reaches it.
+    pub(super) fn pick_live(&self, output: &Output, start: Timestamp, to: &mut Vec<Picked>) {
+        let rule = self.rule.written();
+        let live = |labels| self.pick(labels, "", output.at, Kind::Live(Past::default()));
+        let picked = output.rows.iter().filter_map(|row| live(&row.labels));
+        if start >= Grid::live(output.at, rule).first {
+            to.extend(picked);
+            return;
+        }
+        self.rule.state().with_models(|models| {
+            to.extend(picked.map(|picked| {
+                let issued = models.get(&picked.labels).map(Tracked::vintages);
+                let past = Past::of(issued.unwrap_or_default(), output.at, rule);
+                Picked {
+                    kind: Kind::Live(past),
+                    ..picked
+                }
+            }));
+        });
     }
 
     /// Takes the curves as they were issued earlier.
