@@ -73,6 +73,22 @@ impl Foresight for Live {
         })
     }
 
+    fn course(&self, question: Question<'_>, now: Timestamp) -> Option<remediation::Course> {
+        let (name, within) = (question.forecast, question.within);
+        let pairs = pairs(question.labels);
+        let course = self.get().engine.course_within(name, &pairs, within, now)?;
+        let mut values = course.low.iter().chain(&course.median).chain(&course.high);
+        values
+            .all(|value| value.is_finite())
+            .then(|| remediation::Course {
+                start: course.start.as_millis(),
+                spacing: u64::try_from(course.spacing.as_millis()).unwrap_or(u64::MAX),
+                low: course.low.clone(),
+                median: course.median.clone(),
+                high: course.high.clone(),
+            })
+    }
+
     fn standing(&self, question: Question<'_>, now: Timestamp) -> Option<remediation::Standing> {
         let running = self.get();
         let pairs = pairs(question.labels);

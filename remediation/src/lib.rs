@@ -42,7 +42,8 @@ pub use controls::ControlError;
 pub use decider::Decider;
 pub use error::RemediationError;
 pub use feedback::{Effect, Learned, Measured};
-pub use plan::{Plan, Stage, Target};
+pub use plan::{Course, Plan, Stage, Target};
+pub use planning::DemandSeries;
 pub use ports::{
     Alerting, Drivers, Evidence, Foreseen, Foresight, NoAlertmanager, OwnDrivers, Ports, Question,
     Silence, Standing, Warning,

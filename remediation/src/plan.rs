@@ -34,6 +34,27 @@ pub struct Plan {
     /// What a dry run of the first stage said, where the actuator has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<String>,
+    /// Demand that one replica carries, as it was sized with. Older journals have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_replica: Option<f64>,
+    /// The course of the demand as it was foreseen. For people to look at: nothing follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
+}
+
+/// The course foreseen for a demand: its median within its 90 % band, evenly spaced; finite values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// The time of the first values, in milliseconds since the epoch.
+    pub start: i64,
+    /// From each value to the next, in milliseconds.
+    pub spacing: u64,
+    /// The quantile 0.05.
+    pub low: Vec<f64>,
+    /// The median.
+    pub median: Vec<f64>,
+    /// The quantile 0.95.
+    pub high: Vec<f64>,
 }
 
 /// One part of the way.
@@ -84,7 +105,11 @@ impl Plan {
     /// SHA-256 of what is to be done, in hexadecimal. An approval is bound to it: it is another one as soon as
     /// the target, a stage or what they follow from is.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(self.to_json().to_string());
+        let decided = Self {
+            course: None,
+            ..self.clone()
+        };
+        let digest = Sha256::digest(decided.to_json().to_string());
         digest.iter().fold(String::new(), |mut text, byte| {
             write!(text, "{byte:02x}").expect("a String takes all that is written to it");
             text
@@ -185,6 +210,18 @@ mod tests {
             ..plan.clone()
         };
         assert_ne!(edited.hash(), plan.hash());
+        let drawn = Plan {
+            course: Some(Course {
+                start: 0,
+                spacing: 60_000,
+                low: vec![1.0],
+                median: vec![2.0],
+                high: vec![3.0],
+            }),
+            ..plan.clone()
+        };
+        assert_eq!(drawn.hash(), plan.hash(), "a picture is not what is done");
+        assert_eq!(Plan::from_json(Some(&drawn.to_json())), Ok(drawn));
     }
 
     #[test]

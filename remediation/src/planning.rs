@@ -41,7 +41,26 @@ impl Outlook<'_> {
     }
 }
 
+/// The forecast that a workload is sized for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemandSeries {
+    /// The name of the forecast.
+    pub forecast: String,
+    /// Labels that the series carries.
+    pub labels: Labels,
+}
+
 impl Remediation {
+    /// The forecast that a configured workload is sized for.
+    pub fn demand_series(&self, workload: &str) -> Option<DemandSeries> {
+        let current = self.current();
+        let workload = current.settings.workload(workload)?;
+        Some(DemandSeries {
+            forecast: workload.demand.clone(),
+            labels: forecast_labels(workload),
+        })
+    }
+
     /// Sizes a workload for the demand that is foreseen now.
     pub(crate) async fn plan(&self, job: &Job<'_>) -> Result<Finding, StoreError> {
         let outlook = self.outlook(job.workload).await?;
@@ -71,6 +90,8 @@ impl Remediation {
             quantile: outlook.sizing.quantile.level(),
             why,
             rehearsal: None,
+            per_replica: Some(outlook.sizing.per_replica),
+            course: self.foresight.course(outlook.question(), job.now),
         };
         let (target, why) = match outlook.sizing.size(&foreseen, observed) {
             Sized::Up { target, why } => (target, why),

@@ -1,7 +1,7 @@
 //! What the program that holds this crate lends it: forecasts, answers from Prometheus, a voice in Alertmanager.
 
 use crate::{
-    RemediationError,
+    Course, RemediationError,
     actuator::{Actuator, ExecDriver, HttpDriver},
     config::ActuatorConfig,
 };
@@ -93,6 +93,11 @@ pub trait Foresight: Send + Sync {
     /// The largest demand that a forecast foresees, over all series with these labels. None when there is no
     /// fresh forecast, which is never taken for "no demand".
     fn demand(&self, question: Question<'_>, now: Timestamp) -> Option<Foreseen>;
+
+    /// The course that is foreseen for the one series with these labels. None where it cannot be told.
+    fn course(&self, _question: Question<'_>, _now: Timestamp) -> Option<Course> {
+        None
+    }
 
     /// How good the forecast turned out of late. None where nobody keeps count, which stands against nothing.
     fn standing(&self, _question: Question<'_>, _now: Timestamp) -> Option<Standing> {

@@ -23,7 +23,7 @@ mod vintage;
 
 pub use curve::{CurveError, CurvePlan};
 pub use families::{Family, Predicted};
-pub use foreseen::Foreseen;
+pub use foreseen::{Course, Foreseen, Input};
 pub use gauges::Meaning;
 pub use issued::Bookmark;
 pub use restoring::{Refused, Restored, Restoring};

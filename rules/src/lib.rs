@@ -22,8 +22,8 @@ mod shards;
 mod source;
 
 pub use engine::{
-    Bookmark, CurveError, CurvePlan, Engine, Family, Foreseen, Meaning, Options, Predicted,
-    Refused, Restored, Restoring, RuleStatus, Saving,
+    Bookmark, Course, CurveError, CurvePlan, Engine, Family, Foreseen, Input, Meaning, Options,
+    Predicted, Refused, Restored, Restoring, RuleStatus, Saving,
 };
 pub use file::{MAX_BYTES, check_all, parse};
 pub use frames::is_saved_state;

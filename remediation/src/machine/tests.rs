@@ -23,6 +23,8 @@ fn plan() -> Plan {
             .map(|replicas| Stage::judged(Shape::of(replicas)))
             .to_vec(),
         rehearsal: None,
+        per_replica: None,
+        course: None,
         demand: 812.0,
         demand_at: 0,
         horizon: "1h".to_owned(),

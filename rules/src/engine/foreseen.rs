@@ -22,6 +22,36 @@ pub struct Foreseen {
     pub current: f64,
 }
 
+/// Values of a [`Course`] at each level.
+const N_COURSE: u32 = 48;
+
+/// The median, and the ends of the band that nine of ten values stay in.
+const COURSE_LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
+
+/// The course foreseen for a series: its median within its 90 % band, evenly spaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// The time of the first values.
+    pub start: Timestamp,
+    /// From each value to the next.
+    pub spacing: Duration,
+    /// The quantile 0.05.
+    pub low: Vec<f64>,
+    /// The median.
+    pub median: Vec<f64>,
+    /// The quantile 0.95.
+    pub high: Vec<f64>,
+}
+
+/// The input of a forecast rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// PromQL, as the rule has it.
+    pub expr: String,
+    /// Series that it gave at the last evaluation.
+    pub n_series: usize,
+}
+
 impl<S: Source> Engine<S> {
     /// The largest value at a quantile over the horizons of the forecast `name`, for the series whose labels hold
     /// all these pairs; an empty value asks for an absent label. `None` when there is no such series, when
@@ -68,6 +98,60 @@ impl<S: Source> Engine<S> {
                 at,
                 horizon,
                 current,
+            })
+        })
+    }
+
+    /// The course of that series from the last evaluation to the first horizon that reaches so far ahead, or to the
+    /// longest where none does: 48 values of the median and of its 90 % band.
+    pub fn course_within(
+        &self,
+        name: &str,
+        matches: &[(String, String)],
+        within: Duration,
+        now: Timestamp,
+    ) -> Option<Course> {
+        let Only {
+            state,
+            rule,
+            output,
+            row,
+        } = self.only(name, matches, now)?;
+        let reach = near(rule, within).map(|named| named.horizon.get()).max()?;
+        let spacing = reach / N_COURSE;
+        let times: Vec<_> = (1..=N_COURSE).map(|n| output.at + spacing * n).collect();
+        let levels = COURSE_LEVELS.map(|level| Quantile::new(level).expect("a constant in (0, 1)"));
+        state.with_models(|models| {
+            let model = models.get(&output.rows[row].labels)?.model()?;
+            let values = model.curve(&times, &levels);
+            let level = |idx| {
+                values
+                    .iter()
+                    .skip(idx)
+                    .step_by(levels.len())
+                    .copied()
+                    .collect()
+            };
+            Some(Course {
+                start: times[0],
+                spacing,
+                low: level(0),
+                median: level(1),
+                high: level(2),
+            })
+        })
+    }
+
+    /// What the forecast `name` reads, while it is fresh.
+    pub fn input(&self, name: &str, now: Timestamp) -> Option<Input> {
+        self.states().find_map(|state| {
+            let RuleKind::Forecast(rule) = &state.kind else {
+                return None;
+            };
+            let output = state.fresh(now).filter(|_| rule.name == name)?;
+            Some(Input {
+                expr: rule.expr.clone(),
+                n_series: output.rows.len(),
             })
         })
     }

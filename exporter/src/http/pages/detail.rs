@@ -2,6 +2,7 @@
 
 use super::{
     card::{Card, StateView, alert_name},
+    chart::Chart,
     words::{at, cut, span},
 };
 use crate::figures::{found, number, percent};
@@ -23,6 +24,7 @@ const MAX_FOUND: usize = 120;
 pub(super) struct Detail {
     card: Card,
     token: String,
+    chart: Option<Chart>,
     facts: Vec<(&'static str, String)>,
     measured: Option<MeasuredView>,
     history: Vec<Step>,
@@ -88,6 +90,7 @@ impl Detail {
 pub(super) fn detail(
     record: &Record,
     remediation: &Remediation,
+    chart: Option<Chart>,
     token: String,
     now: Timestamp,
 ) -> Detail {
@@ -95,6 +98,7 @@ pub(super) fn detail(
     Detail {
         card: Card::new(record, remediation, now),
         token,
+        chart,
         facts: facts(record),
         measured: record.action.effect.as_ref().and_then(measured),
         history: record.transitions.iter().map(step).collect(),

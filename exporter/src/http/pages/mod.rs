@@ -1,6 +1,7 @@
 //! The pages of actions: plain HTML that needs neither Grafana nor JavaScript.
 
 mod card;
+mod chart;
 mod detail;
 mod forms;
 mod list;
@@ -27,9 +28,10 @@ use token::Tokens;
 
 const STYLE: &str = include_str!("templates/style.css");
 
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("base.html", include_str!("templates/base.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("chart.html", include_str!("templates/chart.html")),
     ("list.html", include_str!("templates/list.html")),
     ("detail.html", include_str!("templates/detail.html")),
     ("refusal.html", include_str!("templates/refusal.html")),
@@ -195,7 +197,8 @@ async fn show_action(
     match record.await {
         Ok(record) => {
             let token = pages.tokens.issue(&caller.name, &id.to_string());
-            let content = detail::detail(&record, &app.remediation, token, app.now());
+            let chart = chart::chart(&app, &record.action).await;
+            let content = detail::detail(&record, &app.remediation, chart, token, app.now());
             let title = format!("{} · Actions", content.headline());
             page.title = &title;
             pages.render("detail.html", &page, content)
