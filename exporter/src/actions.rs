@@ -5,7 +5,7 @@ mod show;
 
 use crate::{
     cli::{Actions, ActionsCommand, ActionsList, ReportFormat},
-    say::say,
+    say::{say, say_json},
     table::{Align, table},
 };
 use anyhow::ensure;
@@ -14,15 +14,18 @@ use serde_json::{Value, json};
 
 /// Carries out one control and prints the outcome.
 pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
-    let api = Api::new(request.url, request.http_config_file.as_deref())?;
+    let api = Api::new(
+        request.url.url("foreshadow.url")?,
+        request.http_config_file.as_deref(),
+    )?;
     match request.command {
         ActionsCommand::List(wanted) => list(&api, &wanted).await,
         ActionsCommand::Show { id, format } => {
             let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
-            say(&match format {
-                ReportFormat::Table => show::show(&action),
-                ReportFormat::Json => format!("{action}\n"),
-            });
+            match format {
+                ReportFormat::Table => say(&show::show(&action)),
+                ReportFormat::Json => say_json(&format!("{action}\n")),
+            }
             Ok(())
         }
         ActionsCommand::Export { since } => {
@@ -92,10 +95,10 @@ async fn list(api: &Api, wanted: &ActionsList) -> anyhow::Result<()> {
     );
     query.extend(wanted.state.iter().map(|state| ("state", state.as_str())));
     let actions = api.get("api/v1/actions", &query).await?;
-    say(&match wanted.format {
-        ReportFormat::Table => columns(&actions),
-        ReportFormat::Json => lines(&actions),
-    });
+    match wanted.format {
+        ReportFormat::Table => say(&columns(&actions)),
+        ReportFormat::Json => say_json(&lines(&actions)),
+    }
     Ok(())
 }
 
@@ -155,12 +158,12 @@ mod tests {
             { "id": "a1", "workload": "checkout", "state": "succeeded",
               "updated_at": "2026-01-01T00:00:00Z", "reason": "4 → 7" },
             { "id": "b22", "workload": "x", "state": "grace",
-              "updated_at": "2026-01-01T00:01:00Z", "reason": null },
+              "updated_at": "2026-01-01T00:01:00Z", "reason": "no\r\nc3  y  \u{1b}[2Jdone" },
         ]);
         insta::assert_snapshot!(columns(&actions), @r"
         ID   WORKLOAD  STATE      UPDATED               REASON
         a1   checkout  succeeded  2026-01-01T00:00:00Z  4 → 7
-        b22  x         grace      2026-01-01T00:01:00Z
+        b22  x         grace      2026-01-01T00:01:00Z  no\r\nc3  y  \u{1b}[2Jdone
         ");
     }
 }

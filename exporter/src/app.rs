@@ -5,14 +5,15 @@ use crate::{
     clock,
     config::{Config, Upstream},
     door::Door,
+    http::Places,
     keeper::{self, Folder},
-    metrics::{Metrics, Shown},
+    metrics::{HistoryMetrics, Metrics, Shown},
     push::{Planned, Push},
     report,
     rotating::Rotating,
     sources::{self, PromSource},
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use remediation::{Ports, Remediation, config::Settings};
 use rules::Engine;
 use series::Timestamp;
@@ -22,18 +23,27 @@ use std::{
     time::Duration,
 };
 use store::{ActionFilter, Journal};
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 /// Remote reads that are answered at once; Prometheus limits its own to as many by default.
 const CONCURRENT_READS: usize = 10;
 
+/// Exports that run at once; each reads the whole journal.
+const CONCURRENT_EXPORTS: usize = 4;
+
 /// Newest actions that are shown as metrics; each is a series of its own.
 const ACTIONS_SHOWN: u32 = 20;
 
 /// The file of the journal inside the storage folder.
 const JOURNAL_FILE: &str = "journal.sqlite";
+
+/// Time to read the configuration and all files that it names.
+const LOAD_LIMIT: Duration = Duration::from_secs(15);
 
 /// The whole program, shared by all of its tasks.
 pub(crate) struct App {
@@ -43,7 +53,10 @@ pub(crate) struct App {
     pub(crate) models: Folder,
     pub(crate) door: Door,
     pub(crate) metrics: Metrics,
-    pub(crate) reads: Arc<Semaphore>,
+    /// Answers that hold memory while they are sent.
+    pub(crate) reads: Arc<Places>,
+    pub(crate) scrapes: Arc<Places>,
+    pub(crate) exports: Arc<Places>,
     pub(crate) read_limits: remote_read::Limits,
     /// Woken when an alert or a decision came in, so that an action need not wait for the next tick.
     pub(crate) wake: Notify,
@@ -69,7 +82,8 @@ pub(crate) struct Running {
 impl App {
     /// Loads the files, opens the journal, goes on from saved models and starts evaluating.
     pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
-        let config = Config::load(&config_file)?;
+        let file = config_file.clone();
+        let config = loaded(&config_file, move || Ok(Config::load(&file)?)).await?;
         let storage = config.storage.path.clone();
         let models = Folder::inside(&storage);
         // Two programs on one journal could both act on what it holds.
@@ -77,7 +91,12 @@ impl App {
         let journal = Journal::open(&storage.join(JOURNAL_FILE)).await?;
         let (metrics, stopping) = (Metrics::new()?, CancellationToken::new());
         let push = Arc::new(Push::default());
-        let next = Next::new(config, None, (&push, &metrics, stopping.child_token()))?;
+        let next = {
+            let (push, history) = (Arc::clone(&push), metrics.history.clone());
+            let stop = stopping.child_token();
+            let next = move || Next::new(config, None, (&push, &history, stop));
+            loaded(&config_file, next).await?
+        };
         let Next {
             running,
             settings,
@@ -100,7 +119,9 @@ impl App {
             models,
             door,
             metrics,
-            reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
+            reads: Places::new(CONCURRENT_READS),
+            scrapes: Places::new(CONCURRENT_READS),
+            exports: Places::new(CONCURRENT_EXPORTS),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
             remediation: Remediation::new(journal, settings, ports)?,
@@ -131,8 +152,11 @@ impl App {
 
     /// Reads all files again. When anything is wrong with them, what runs goes on as it was.
     pub(crate) async fn reload(self: &Arc<Self>) -> anyhow::Result<()> {
-        let _one_at_a_time = self.reloading.lock().await;
-        let outcome = self.load_again();
+        let turn = timeout(LOAD_LIMIT, self.reloading.lock()).await;
+        let outcome = match turn {
+            Ok(_one_at_a_time) => self.load_again().await,
+            Err(_) => Err(anyhow!("another reload is still under way")),
+        };
         match &outcome {
             Ok(()) => {
                 self.note_reload();
@@ -147,18 +171,23 @@ impl App {
         outcome
     }
 
-    fn load_again(self: &Arc<Self>) -> anyhow::Result<()> {
-        let admission = self.door.read_again()?;
-        let config = Config::load(&self.config_file)?;
-        self.warn_of_moved_storage(&config.storage.path);
-        let before = self.running();
-        let stop = self.stopping.child_token();
-        let next = Next::new(config, Some(&before), (&self.push, &self.metrics, stop))?;
+    async fn load_again(self: &Arc<Self>) -> anyhow::Result<()> {
+        let (app, before) = (Arc::clone(self), self.running());
+        let read = move || {
+            let admission = app.door.read_again()?;
+            let config = Config::load(&app.config_file)?;
+            app.warn_of_moved_storage(&config.storage.path);
+            let stop = app.stopping.child_token();
+            let setting = (&*app.push, &app.metrics.history, stop);
+            Ok((admission, Next::new(config, Some(&before), setting)?))
+        };
+        let (admission, next) = loaded(&self.config_file, read).await?;
         let Next {
             running,
             settings,
             planned,
         } = next;
+        let before = self.running();
         let workloads = settings.workloads.clone();
         // Before anything that cannot be taken back.
         self.remediation.reload(settings)?;
@@ -185,7 +214,7 @@ impl App {
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
             .await?;
         let learned = self.remediation.all_learned().await?;
-        let is_stopped = self.remediation.is_stopped();
+        let is_stopped = self.remediation.is_stopped().await;
         self.metrics.actions.kill_switch.set(i64::from(is_stopped));
         let state = Shown {
             newest: &newest,
@@ -223,7 +252,9 @@ impl App {
     pub(crate) fn begin_to_stop(&self) {
         // Whatever a reload starts from now on is a child of this token, and ends at once.
         self.stopping.cancel();
-        self.reads.close();
+        for places in [&self.reads, &self.scrapes, &self.exports] {
+            places.close();
+        }
         self.wake.notify_one();
     }
 
@@ -252,9 +283,22 @@ impl App {
 
 impl Running {
     /// The client for the next question to Alertmanager; `None` where none is configured.
-    pub(crate) fn alertmanager(&self) -> Option<alertmanager_client::Client> {
-        self.alertmanager.as_ref().map(Rotating::client)
+    pub(crate) async fn alertmanager(&self) -> Option<alertmanager_client::Client> {
+        match &self.alertmanager {
+            Some(client) => Some(client.client().await),
+            None => None,
+        }
     }
+}
+
+/// Reads files where that may block. What runs goes on meanwhile, and for good where they hang.
+async fn loaded<T: Send + 'static>(
+    config_file: &Path,
+    read: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    files::within(config_file, LOAD_LIMIT, read)
+        .await
+        .context("loading the files of the configuration")?
 }
 
 /// What a configuration comes to before anything of it is at work.
@@ -268,7 +312,7 @@ impl Next {
     fn new(
         config: Config,
         before: Option<&Running>,
-        (push, metrics, stop): (&Push, &Metrics, CancellationToken),
+        (push, history, stop): (&Push, &HistoryMetrics, CancellationToken),
     ) -> anyhow::Result<Self> {
         if config.prometheus.history.remote_read.is_some() {
             for way in sources::ways(&config.groups) {
@@ -276,7 +320,7 @@ impl Next {
             }
         }
         let source_before = before.map(|before| &before.source);
-        let source = PromSource::new(config.prometheus, source_before, &metrics.history);
+        let source = PromSource::new(config.prometheus, source_before, history);
         let source = source.context("prometheus")?;
         let options = rules::Options {
             default_interval: config.evaluation_interval,

@@ -116,7 +116,7 @@ impl Alerting for Live {
         fingerprints: &'a [String],
     ) -> BoxFuture<'a, Result<Option<String>, String>> {
         async move {
-            match self.get().alertmanager() {
+            match self.get().alertmanager().await {
                 Some(client) => alerting::silenced(&client, fingerprints).await,
                 None => Ok(None),
             }
@@ -126,7 +126,7 @@ impl Alerting for Live {
 
     fn silence<'a>(&'a self, silence: &'a Silence) -> BoxFuture<'a, Result<(), String>> {
         async move {
-            match self.get().alertmanager() {
+            match self.get().alertmanager().await {
                 Some(client) => alerting::silence(&client, silence).await,
                 None => Err("`alertmanager` is not configured".to_owned()),
             }
@@ -136,7 +136,7 @@ impl Alerting for Live {
 
     fn warn<'a>(&'a self, warning: &'a Warning) -> BoxFuture<'a, Result<(), String>> {
         async move {
-            match self.get().alertmanager() {
+            match self.get().alertmanager().await {
                 Some(client) => alerting::warn(&client, warning).await,
                 None => Ok(()),
             }

@@ -1,10 +1,13 @@
 //! Who a client certificate names, handed on to the requests of its connection.
 
-use axum_server::{accept::Accept, tls_rustls::RustlsAcceptor};
+use crate::connections::{TrackingAcceptor, Watched};
+use axum_server::{
+    accept::Accept,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use futures::{FutureExt as _, future::BoxFuture};
 use rustls::pki_types::CertificateDer;
-use std::io;
-use tokio::net::TcpStream;
+use std::{io, time::Duration};
 use tower_http::add_extension::AddExtension;
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
@@ -12,19 +15,33 @@ use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certified(pub(crate) Option<String>);
 
+/// Time for a TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
 /// Accepts TLS connections, and notes on each whose it is.
 #[derive(Clone)]
-pub(crate) struct CertifiedAcceptor(pub(crate) RustlsAcceptor);
+pub(crate) struct CertifiedAcceptor(RustlsAcceptor<TrackingAcceptor>);
+
+impl CertifiedAcceptor {
+    /// Shows the certificate of a configuration, which may be replaced later.
+    pub(crate) fn new(config: RustlsConfig) -> Self {
+        let acceptor = RustlsAcceptor::new(config).handshake_timeout(HANDSHAKE_LIMIT);
+        Self(acceptor.acceptor(TrackingAcceptor))
+    }
+}
 
 /// What the server's own acceptor makes of a connection.
-type Tls<S> = <RustlsAcceptor as Accept<TcpStream, S>>::Stream;
+type Tls<S> = <RustlsAcceptor<TrackingAcceptor> as Accept<Watched, S>>::Stream;
 
-impl<S: Send + 'static> Accept<TcpStream, S> for CertifiedAcceptor {
+/// The service that it hands the connection to.
+type Inner<S> = <RustlsAcceptor<TrackingAcceptor> as Accept<Watched, S>>::Service;
+
+impl<S: Send + 'static> Accept<Watched, S> for CertifiedAcceptor {
     type Stream = Tls<S>;
-    type Service = AddExtension<S, Certified>;
+    type Service = AddExtension<Inner<S>, Certified>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+    fn accept(&self, stream: Watched, service: S) -> Self::Future {
         let accepted = self.0.accept(stream, service);
         async move {
             let (stream, service) = accepted.await?;

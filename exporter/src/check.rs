@@ -3,7 +3,7 @@
 use crate::{
     cli::Check,
     config::{Config, WebConfig, parse_rule_files},
-    say::say,
+    say::{remark, say},
     sources,
 };
 use std::{
@@ -104,7 +104,7 @@ fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
         Err(problems) => {
             let count = problems.iter().count();
             eprintln!("  FAILED: {}", counted(count, "problem"));
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            problems.iter().for_each(remark);
             false
         }
     }

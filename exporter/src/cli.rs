@@ -1,14 +1,14 @@
 //! The command line.
 
 use crate::{
-    listen::ListenAddress,
+    address::Address,
+    listen::{ExternalUrl, ListenAddress},
     logs::{LogFormat, LogLevel},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecast::{Bounds, ModelKind, Settings};
 use series::{DurationError, PromDuration};
 use std::{path::PathBuf, str::FromStr, time::Duration};
-use url::Url;
 
 /// Foreshadow adds the future to Prometheus.
 #[derive(Debug, Parser)]
@@ -46,7 +46,7 @@ pub(crate) struct Source {
         value_name = "URL",
         default_value = "http://127.0.0.1:9090"
     )]
-    pub(crate) prometheus_url: Url,
+    pub(crate) prometheus_url: Address,
     /// PromQL that gives the series
     #[arg(long, value_name = "EXPR")]
     pub(crate) query: Option<String>,
@@ -154,6 +154,15 @@ fn finite(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a threshold is a finite number".to_owned())
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let n: usize = text
+        .parse()
+        .map_err(|error: std::num::ParseIntError| error.to_string())?;
+    Some(n)
+        .filter(|&n| n > 0)
+        .ok_or_else(|| "at least one connection is needed".to_owned())
+}
+
 /// A rolling-origin test.
 #[derive(Debug, Args)]
 pub(crate) struct Backtest {
@@ -215,6 +224,17 @@ pub(crate) struct Serve {
     /// Listen beyond loopback although nobody has to prove who they are
     #[arg(long = "web.allow-unauthenticated")]
     pub(crate) allow_unauthenticated: bool,
+    /// Address under which people and Prometheus reach the server, as behind a proxy; its host is taken for ours
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub(crate) external_url: Option<ExternalUrl>,
+    /// The most connections at once; never more than half of the open files that the system allows
+    #[arg(
+        long = "web.max-connections",
+        value_name = "N",
+        default_value_t = 512,
+        value_parser = at_least_one
+    )]
+    pub(crate) max_connections: usize,
     /// Only log messages with this severity or above
     #[arg(long = "log.level", value_enum, default_value = "info")]
     pub(crate) log_level: LogLevel,
@@ -258,7 +278,7 @@ pub(crate) struct Actions {
         default_value = "http://127.0.0.1:9755",
         global = true
     )]
-    pub(crate) url: Url,
+    pub(crate) url: Address,
     /// How to reach it: credentials, TLS and proxy, with the keys of Prometheus' `http_config`
     #[arg(long = "http.config.file", value_name = "FILE", global = true)]
     pub(crate) http_config_file: Option<PathBuf>,

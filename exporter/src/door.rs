@@ -4,7 +4,7 @@ use crate::{
     cli::Serve,
     config::{ServerTls, WebConfig},
     http::Gate,
-    listen::ListenAddress,
+    listen::{ExternalUrl, ListenAddress},
 };
 use anyhow::ensure;
 use arc_swap::ArcSwap;
@@ -15,6 +15,7 @@ use std::{net::TcpListener, path::PathBuf, sync::Arc};
 /// What a start settles, and what a reload may change about it.
 pub(crate) struct Door {
     listen_address: ListenAddress,
+    external_url: Option<ExternalUrl>,
     allow_unauthenticated: bool,
     web_config_file: Option<PathBuf>,
     tls: Option<RustlsConfig>,
@@ -32,6 +33,7 @@ impl Door {
     pub(crate) fn open(flags: &Serve) -> anyhow::Result<(Self, TcpListener)> {
         let mut door = Self {
             listen_address: flags.listen_address.clone(),
+            external_url: flags.external_url.clone(),
             allow_unauthenticated: flags.allow_unauthenticated,
             web_config_file: flags.web_config_file.clone(),
             tls: None,
@@ -91,11 +93,13 @@ impl Door {
         self.gate.load_full()
     }
 
-    /// The name that the server listens on, where callers have to name it: they need no password, nobody said that
-    /// this is as it should be, and no certificate holds the server to its names.
-    pub(crate) fn own_name(&self) -> Option<&str> {
+    /// The names of the server, where callers have to use one of them: they need no password, nobody said that this
+    /// is as it should be, and no certificate holds the server to its names.
+    pub(crate) fn own_names(&self) -> Option<Vec<&str>> {
         let is_bound = self.allow_unauthenticated || self.tls.is_some() || !self.gate().is_open();
-        (!is_bound).then(|| self.listen_address.host())
+        let external = self.external_url.iter().map(ExternalUrl::host);
+        let names = std::iter::once(self.listen_address.host()).chain(external);
+        (!is_bound).then(|| names.collect())
     }
 
     /// How the server proves itself; `None` where it speaks plain HTTP.
@@ -117,6 +121,7 @@ mod tests {
         fs::write(&file, format!("basic_auth_users: {{ann: '{hash}'}}\n")).unwrap();
         let door = Door {
             listen_address: "192.0.2.1:9755".parse().unwrap(),
+            external_url: None,
             allow_unauthenticated: false,
             web_config_file: Some(file.clone()),
             tls: None,

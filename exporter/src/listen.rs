@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _},
     str::FromStr,
 };
+use url::Url;
 
 /// An address as it was written, and what it stands for.
 #[derive(Debug, Clone)]
@@ -60,6 +61,37 @@ impl FromStr for ListenAddress {
     }
 }
 
+/// Where the server is reached, as `https://foreshadow.example/` or as a host alone.
+#[derive(Debug, Clone)]
+pub(crate) struct ExternalUrl {
+    host: String,
+}
+
+impl ExternalUrl {
+    /// Its host, in small letters.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl FromStr for ExternalUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = match text.parse::<Url>() {
+            Ok(url) if url.has_host() => Ok(url),
+            // `foreshadow:9755` is a scheme and a path to the standard.
+            _ if !text.contains("://") => format!("http://{text}").parse(),
+            other => other,
+        };
+        let url = url.map_err(|error| error.to_string())?;
+        let host = url.host_str().ok_or("it names no host")?;
+        Ok(Self {
+            host: host.to_owned(),
+        })
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -101,6 +133,19 @@ mod tests {
                 .is_loopback()
         );
         assert!(address("[::1]:9755").is_loopback());
+    }
+
+    #[test]
+    fn an_external_url_names_a_host() {
+        let host = |text: &str| text.parse::<ExternalUrl>().map(|url| url.host().to_owned());
+        for text in [
+            "https://Fore.example:8443/x/",
+            "fore.example",
+            "fore.example:9755",
+        ] {
+            assert_eq!(host(text).as_deref(), Ok("fore.example"));
+        }
+        assert!(host("").is_err() && host("http://").is_err());
     }
 
     #[test]

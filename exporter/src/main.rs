@@ -1,6 +1,7 @@
 //! The `foreshadow` binary: command line, configuration, HTTP, and the wiring of the other crates.
 
 mod actions;
+mod address;
 mod app;
 mod bridges;
 mod budget;
@@ -9,6 +10,7 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+mod connections;
 mod door;
 mod exposition;
 mod figures;
@@ -26,8 +28,10 @@ mod report;
 mod rotating;
 mod say;
 mod serve;
+mod signals;
 mod sources;
 mod table;
+mod visible;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("foreshadow: {error:#}");
+            say::complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -48,19 +52,19 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(check) => Ok(check::check(&check)),
-        Command::Serve(flags) => runtime()?
-            .block_on(serve::serve(flags))
-            .map(|()| ExitCode::SUCCESS),
+        Command::Serve(flags) => in_runtime(serve::serve(flags)),
         Command::Backtest(request) => offline::backtest::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Forecast(request) => offline::forecast::run(&request).map(|()| ExitCode::SUCCESS),
-        Command::Actions(request) => runtime()?
-            .block_on(actions::run(request))
-            .map(|()| ExitCode::SUCCESS),
+        Command::Actions(request) => in_runtime(actions::run(request)),
     }
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs to the end, and does not wait for threads that read from a file system that hangs.
+fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
+        .build()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
 }

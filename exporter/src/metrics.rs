@@ -1,5 +1,6 @@
 //! The program's own metrics, `foreshadow_*`.
 
+mod connections;
 mod doors;
 mod groups;
 mod history;
@@ -9,6 +10,7 @@ mod rules;
 mod state;
 
 pub(crate) use self::{
+    connections::{ConnectionMetrics, Given},
     doors::{DoorMetrics, ReadOutcome},
     groups::GroupMetrics,
     history::{HistoryMetrics, Way},
@@ -35,6 +37,7 @@ pub(crate) struct Metrics {
     pub(crate) rules: RuleMetrics,
     pub(crate) state: StateMetrics,
     pub(crate) history: HistoryMetrics,
+    pub(crate) connections: ConnectionMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
     learned: LearnedMetrics,
@@ -96,6 +99,7 @@ impl Metrics {
             rules: RuleMetrics::new(&register)?,
             state: StateMetrics::new(&register)?,
             history: HistoryMetrics::new(&register)?,
+            connections: ConnectionMetrics::new(&register)?,
             doors: DoorMetrics::new(&register)?,
             actions: ActionMetrics::new(&register)?,
             learned: LearnedMetrics::new(&register)?,

@@ -13,6 +13,12 @@ pub(crate) fn redacted(url: &Url) -> Url {
             .set_password(Some(HIDDEN))
             .expect("an address that has a password can have another");
     }
+    // `ann:secret@host:9090`, where somebody forgot the scheme.
+    if shown.cannot_be_a_base()
+        && let Some((_, host)) = url.path().rsplit_once('@')
+    {
+        shown.set_path(&format!("{HIDDEN}@{host}"));
+    }
     if let Some(query) = url.query() {
         let hidden = query.split('&').map(|part| match part.split_once('=') {
             Some((name, _)) => format!("{name}={HIDDEN}"),
@@ -37,6 +43,7 @@ mod tests {
         check("http://ann:secret@host:1/x", "http://ann:xxxxx@host:1/x");
         check("http://ann@host/", "http://ann@host/");
         check("http://host/", "http://host/");
+        check("ann:secret@host:9090", "ann:xxxxx@host:9090");
         let shown = "http://host/write?db=xxxxx&p=xxxxx&xxxxx";
         check("http://host/write?db=x&p=s3cret&token", shown);
     }

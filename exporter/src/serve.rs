@@ -1,12 +1,19 @@
 //! `foreshadow serve`: from the command line to a listening server, and back down in order.
 
 use crate::{
-    app::App, certified::CertifiedAcceptor, cli::Serve, door::Door, http, keeper, logs, report,
+    app::App,
+    certified::CertifiedAcceptor,
+    cli::Serve,
+    connections::{self, Connections, HEAD_LIMIT, Listener, Peer, TrackingAcceptor},
+    door::Door,
+    http, keeper, logs, report,
+    signals::Signals,
 };
 use anyhow::Context as _;
-use axum_server::Handle;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use axum_server::{Handle, Server};
+use hyper_util::rt::TokioTimer;
+use std::{net::TcpListener, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
@@ -20,44 +27,101 @@ const MIN_TICK: Duration = Duration::from_millis(100);
 /// Time that requests under way have to end after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Time to read the web configuration and the files that it names.
+const OPEN_LIMIT: Duration = Duration::from_secs(15);
+
 /// Runs the service until a signal ends it.
 pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     logs::start(flags.log_level, flags.log_format)?;
     // Before anything that takes its time: a signal without a listener ends the program on the spot.
-    let signals = Signals::listen()?;
-    let (door, listener) = Door::open(&flags)?;
-    let (address, tls) = (listener.local_addr()?, door.tls());
-    let app = App::start(flags.config_file, door).await?;
+    let mut signals = Signals::listen()?;
+    let started = tokio::select! {
+        started = start(flags) => started?,
+        // What hangs at the start is not waited for.
+        () = signals.end() => return Ok(()),
+    };
+    let Started {
+        app,
+        listener,
+        max_connections,
+    } = started;
+    let (address, tls) = (listener.local_addr()?, app.door.tls());
+    let connections = Connections::new(max_connections, app.metrics.connections.clone());
+    let listener = Listener::new(listener, connections)?;
     let actions = tokio::spawn(act(app.clone()));
     let keeper = tokio::spawn(keeper::keep(app.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
 
     let handle = Handle::new();
-    let signals = tokio::spawn(signals.obey(app.clone(), handle.clone()));
+    let stop = tokio::spawn(stop(signals, app.clone(), handle.clone()));
     let router = http::router(app.clone()).into_make_service();
+    let mut server = Server::from_listener(listener);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT);
     match tls {
         Some(config) => {
-            axum_server::from_tcp_rustls(listener, config)?
-                .map(CertifiedAcceptor)
-                .handle(handle)
-                .serve(router)
-                .await
+            let server = server.acceptor(CertifiedAcceptor::new(config));
+            server.http1_only().handle(handle).serve(router).await
         }
         None => {
-            axum_server::from_tcp(listener)?
-                .handle(handle)
-                .serve(router)
-                .await
+            let server = server.acceptor(TrackingAcceptor);
+            server.http1_only().handle(handle).serve(router).await
         }
     }
     .context("serving HTTP")?;
 
-    signals.abort();
-    app.stopped().await;
-    actions.await.context("the loop over actions broke off")?;
-    keeper.await.context("the keeping of models broke off")?;
+    stop.abort();
+    let ended = async {
+        app.stopped().await;
+        actions.await.context("the loop over actions broke off")?;
+        keeper.await.context("the keeping of models broke off")
+    };
+    if let Ok(ended) = timeout(GRACE, ended).await {
+        ended?;
+    } else {
+        warn!("not everything ended in time; it is taken up at the next start");
+    }
     info!("stopped");
     Ok(())
+}
+
+/// What runs, and what it will be served on.
+struct Started {
+    app: Arc<App>,
+    listener: TcpListener,
+    max_connections: usize,
+}
+
+async fn start(flags: Serve) -> anyhow::Result<Started> {
+    let config_file = flags.config_file.clone();
+    let max_connections = connections::affordable(flags.max_connections);
+    if max_connections < flags.max_connections {
+        let (asked, limit) = (flags.max_connections, max_connections);
+        warn!(
+            asked,
+            limit,
+            "half of the open files allowed are kept for the program's own: fewer connections are taken"
+        );
+    }
+    let first = flags.web_config_file.clone().unwrap_or_default();
+    let opened = files::within(&first, OPEN_LIMIT, move || Door::open(&flags)).await;
+    let (door, listener) = opened.context("opening the server's address")??;
+    let app = App::start(config_file, door).await?;
+    Ok(Started {
+        app,
+        listener,
+        max_connections,
+    })
+}
+
+/// Lets requests under way end once a signal comes.
+async fn stop(mut signals: Signals, app: Arc<App>, handle: Handle<Peer>) {
+    signals.obey(&app).await;
+    app.begin_to_stop();
+    handle.graceful_shutdown(Some(GRACE));
 }
 
 /// Moves open actions on, until the program stops. A tick waits for the slowest actuator that it calls, so
@@ -85,38 +149,5 @@ async fn tick(app: Arc<App>) {
             let error = format!("{:#}", anyhow::Error::new(error));
             error!(error, "open actions could not be moved on");
         }
-    }
-}
-
-/// What the program listens to.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("listening for signals");
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Reloads for each SIGHUP, and stops the program for anything else.
-    async fn obey(mut self, app: Arc<App>, handle: Handle<SocketAddr>) {
-        loop {
-            tokio::select! {
-                // What a reload found wrong is logged there.
-                _ = self.hangup.recv() => drop(app.reload().await),
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
-            }
-        }
-        info!("stopping");
-        app.begin_to_stop();
-        handle.graceful_shutdown(Some(GRACE));
     }
 }

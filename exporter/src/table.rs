@@ -1,5 +1,7 @@
 //! Aligned columns for a terminal.
 
+use crate::visible::visible;
+
 /// Which side a column's cells stand at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -10,7 +12,10 @@ pub(crate) enum Align {
 /// Sets rows under titles, two spaces between columns.
 pub(crate) fn table<const N: usize>(columns: [(&str, Align); N], rows: &[[String; N]]) -> String {
     let titles = columns.map(|(title, _)| title.to_owned());
-    let all = || std::iter::once(&titles).chain(rows);
+    // A cell is one line, whatever it holds.
+    let row = |row: &[String; N]| row.each_ref().map(|cell| visible(cell).into_owned());
+    let rows: Vec<[String; N]> = rows.iter().map(row).collect();
+    let all = || std::iter::once(&titles).chain(&rows);
     let width = |idx: usize| all().map(|row| row[idx].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let cell = |row: &[String; N], idx: usize| match columns[idx].1 {

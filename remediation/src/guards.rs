@@ -11,6 +11,9 @@ use series::{PromDuration, Timestamp};
 use std::{collections::BTreeSet, io, time::Duration};
 use store::{Action, Mode, StoreError};
 
+/// Time for a look at the kill switch; it counts as thrown where that hangs.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
 /// Over which time effects are counted against `max_actions_per_hour`.
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -22,7 +25,8 @@ impl Remediation {
         guards: &Guards,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        if let Some(reason) = kill_switch(guards).or_else(|| maintenance(guards, now)) {
+        let stop = kill_switch(guards).await;
+        if let Some(reason) = stop.or_else(|| maintenance(guards, now)) {
             return Ok(Some(reason));
         }
         self.cooling(workload, workload.cooldown.up, now).await
@@ -37,7 +41,8 @@ impl Remediation {
     ) -> Result<Finding, StoreError> {
         let guards = job.guards;
         let refused = |why| Ok(Event::Refused(why).into());
-        let stop = kill_switch(guards).or_else(|| maintenance(guards, job.now));
+        let stop = kill_switch(guards).await;
+        let stop = stop.or_else(|| maintenance(guards, job.now));
         if let Some(why) = stop.or_else(|| overruled(job, plan)) {
             return refused(why);
         }
@@ -174,9 +179,14 @@ pub(crate) fn overruled(job: &Job<'_>, plan: &Plan) -> Option<String> {
 
 /// Why nothing may be done, if nothing may. A link counts as there wherever it leads, and so does a file that cannot
 /// be looked for.
-pub(crate) fn kill_switch(guards: &Guards) -> Option<String> {
+pub(crate) async fn kill_switch(guards: &Guards) -> Option<String> {
     let path = guards.kill_switch_file.as_deref()?;
-    match path.symlink_metadata() {
+    let at = path.to_owned();
+    let looked = files::within(path, LOOK_LIMIT, move || at.symlink_metadata());
+    match looked
+        .await
+        .unwrap_or_else(|hung| Err(io::Error::other(hung)))
+    {
         Ok(_) => Some(format!("the kill switch {} is there", path.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(format!(

@@ -24,7 +24,7 @@ pub struct Remediation {
     /// one that a limit allows.
     pub(crate) gate: tokio::sync::Mutex<()>,
     /// Held while the file of the kill switch is looked at and changed.
-    pub(crate) switch: Mutex<()>,
+    pub(crate) switch: Arc<Mutex<()>>,
     drivers: Arc<dyn Drivers>,
     current: RwLock<Arc<Current>>,
 }
@@ -50,7 +50,7 @@ impl Remediation {
             alerting: ports.alerting,
             progress: Progress::default(),
             gate: tokio::sync::Mutex::default(),
-            switch: Mutex::default(),
+            switch: Arc::default(),
             drivers: ports.drivers,
             current: RwLock::new(Arc::new(current)),
         })

@@ -6,10 +6,14 @@ use crate::{Remediation, guards::kill_switch};
 use series::Timestamp;
 use std::{
     io,
-    path::PathBuf,
-    sync::{MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 use store::{StoreError, SwitchTurn};
+
+/// Time to make the file or to take it away.
+const CHANGE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the kill switch stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,14 +64,15 @@ impl Remediation {
         };
         Ok(Some(KillSwitch {
             file,
-            stands: kill_switch(guards),
+            stands: kill_switch(guards).await,
             last: self.journal.last_switch().await?,
         }))
     }
 
     /// Whether nothing may be done by now.
-    pub fn is_stopped(&self) -> bool {
-        kill_switch(&self.current().settings.guards).is_some()
+    pub async fn is_stopped(&self) -> bool {
+        let current = self.current();
+        kill_switch(&current.settings.guards).await.is_some()
     }
 
     /// Stops everything by making the file anew, whoever made it before. That the journal cannot be written does
@@ -80,12 +85,10 @@ impl Remediation {
     ) -> Result<(), SwitchError> {
         let file = self.kill_switch_file()?;
         let content = format!("{actor}, {}: {reason}\n", rfc3339(now));
-        {
-            let _turn = self.turn();
-            if let Err(source) = file::make(&file, &content) {
-                let what = "make";
-                return Err(SwitchError::File { what, file, source });
-            }
+        let make = move |file: &Path| file::make(file, &content);
+        if let Err(source) = self.change(&file, make).await {
+            let what = "make";
+            return Err(SwitchError::File { what, file, source });
         }
         tracing::warn!(actor, reason, file = %file.display(), "kill switch thrown");
         let noted = self.journal.note_switch(true, now, actor, reason).await;
@@ -105,21 +108,36 @@ impl Remediation {
             file: file.clone(),
             source,
         };
-        let Some(seen) = file::mark(&file).map_err(failed)? else {
+        let seen = self.change(&file, file::mark).await;
+        let Some(seen) = seen.map_err(failed)? else {
             return Ok(());
         };
         self.journal.note_switch(false, now, actor, reason).await?;
-        let _turn = self.turn();
-        if !file::take_away(&file, &seen).map_err(failed)? {
-            return Err(SwitchError::ThrownAgain(file::words(&file)));
+        let take_away = move |file: &Path| {
+            let is_gone = file::take_away(file, &seen)?;
+            Ok((!is_gone).then(|| file::words(file)))
+        };
+        if let Some(words) = self.change(&file, take_away).await.map_err(failed)? {
+            return Err(SwitchError::ThrownAgain(words));
         }
         tracing::warn!(actor, reason, file = %file.display(), "kill switch released");
         Ok(())
     }
 
-    /// Held while the file is looked at and changed.
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        self.switch.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at the file and changes it, one caller at a time, where that may block.
+    async fn change<T: Send + 'static>(
+        &self,
+        file: &Path,
+        change: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (at, switch) = (file.to_owned(), Arc::clone(&self.switch));
+        let changed = files::within(file, CHANGE_LIMIT, move || {
+            let _turn = switch.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&at)
+        });
+        changed
+            .await
+            .unwrap_or_else(|hung| Err(io::Error::other(hung)))
     }
 
     fn kill_switch_file(&self) -> Result<PathBuf, SwitchError> {

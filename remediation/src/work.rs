@@ -184,7 +184,7 @@ impl Job<'_> {
             let why = format!("left alone: there are {observed} replicas, not the {ours} we wrote");
             return Event::Unrestorable(why).into();
         }
-        if let Some(why) = kill_switch(self.guards) {
+        if let Some(why) = kill_switch(self.guards).await {
             return Finding::Hold(why);
         }
         if self.is_over() {
@@ -252,7 +252,7 @@ impl Remediation {
         }
         self.hush(job).await;
         // Looked at last, so that nothing lies between it and the call.
-        if let Some(why) = kill_switch(job.guards) {
+        if let Some(why) = kill_switch(job.guards).await {
             return Event::Unensurable(why).into();
         }
         match job.set(target).await {

@@ -3,10 +3,11 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Every crate and its layer. A crate uses crates of lower layers only; `ARCHITECTURE.md` explains each.
-pub const LAYERS: [(&str, u8); 19] = [
+pub const LAYERS: [(&str, u8); 20] = [
     ("series", 0),
     ("yaml", 0),
     ("promql", 0),
+    ("files", 0),
     ("forecast", 1),
     ("remote-read", 1),
     ("prometheus-api", 1),

@@ -4,6 +4,7 @@ use crate::{
     config::HttpConfig,
     redact::redacted,
     say::{pass_on, say},
+    visible::visible,
 };
 use anyhow::{Context as _, bail};
 use reqwest::{Client, RequestBuilder, Response};
@@ -45,7 +46,7 @@ impl Api {
         let url = self.url(&format!("api/v1/actions/{id}/{decision}"));
         let action = data(self.ask(self.http.post(url).json(&body)).await?).await?;
         let (id, state) = (super::text(&action, "id"), super::text(&action, "state"));
-        say(&format!("{id} is now {state}\n"));
+        say(&format!("{} is now {}\n", visible(&id), visible(&state)));
         Ok(())
     }
 
@@ -57,10 +58,13 @@ impl Api {
             return data(response).await.map(drop);
         }
         let breaking_off = "the answer broke off, what was written is not all";
-        while let Some(bytes) = response.chunk().await.context(breaking_off)? {
-            pass_on(&bytes);
+        loop {
+            let bytes = response.chunk().await.map_err(reqwest::Error::without_url);
+            match bytes.context(breaking_off)? {
+                Some(bytes) => pass_on(&bytes),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
@@ -81,19 +85,17 @@ impl Api {
 /// What is inside the envelope, or the sentence of a refusal.
 async fn data(response: Response) -> anyhow::Result<Value> {
     let status = response.status();
-    let body = response.text().await.context("reading the answer")?;
+    let body = response.text().await.map_err(reqwest::Error::without_url);
+    let body = body.context("reading the answer")?;
     let answer: Value = match serde_json::from_str(&body) {
         Ok(answer) => answer,
-        Err(_) => bail!("the server answered {status}: {}", body.trim()),
+        Err(_) => bail!("the server answered {status}: {}", visible(body.trim())),
     };
     match answer.get("data") {
         Some(data) if status.is_success() => Ok(data.clone()),
-        _ => bail!(
-            "{}",
-            answer
-                .get("error")
-                .and_then(Value::as_str)
-                .unwrap_or("no reason given")
-        ),
+        _ => {
+            let error = answer.get("error").and_then(Value::as_str);
+            bail!("{}", visible(error.unwrap_or("no reason given")))
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::text;
 use crate::{
     figures::found,
     table::{Align, table},
+    visible::visible,
 };
 use remediation::{Effect, Measured, Plan, Shape};
 use serde::Deserialize as _;
@@ -46,7 +47,7 @@ fn facts(action: &Value) -> String {
     facts.retain(|(_, value)| !value.is_empty());
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     facts.iter().fold(String::new(), |lines, (name, value)| {
-        lines + &format!("{name:<width$}  {value}\n")
+        lines + &format!("{name:<width$}  {}\n", visible(value))
     })
 }
 
@@ -179,14 +180,14 @@ mod tests {
     fn an_action_without_a_plan_is_shown_as_far_as_it_goes() {
         let action = json!({
             "id": "a1", "workload": "w", "state": "proposed", "mode": "auto", "plan": null, "effect": null,
-            "reason": "it fires", "transitions": [], "looks": [],
+            "reason": "it \u{202e}fires\nid  b2", "transitions": [], "looks": [],
         });
         insta::assert_snapshot!(show(&action), @r"
         id        a1
         workload  w
         state     proposed
         mode      auto
-        reason    it fires
+        reason    it \u{202e}fires\nid  b2
         ");
     }
 }

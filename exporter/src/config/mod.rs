@@ -19,7 +19,6 @@ use remediation::config::Settings;
 use rules::{Group, RuleKind};
 use series::{Labels, PromDuration};
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -44,6 +43,9 @@ const DEFAULT_SAVE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The shortest time between two saves of the models: each writes and syncs all of them.
 pub(crate) const MIN_SAVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Size of a configuration file, far above what people write.
+const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// A checked configuration, with the rule files that it names.
 #[derive(Debug)]
@@ -110,7 +112,8 @@ impl Config {
     /// Reads a file and every rule file that it names; relative names start from its folder.
     pub(crate) fn load(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&file, &e))?;
+        let text = files::read_to_string(path, MAX_FILE_BYTES)
+            .map_err(|e| Problems::unreadable(&file, &e))?;
         let base = path.parent().unwrap_or(Path::new("."));
         let mut in_rule_files = Vec::new();
         let document = Document::parse(file, &text)?;

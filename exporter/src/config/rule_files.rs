@@ -3,7 +3,6 @@
 use rules::Group;
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::{self, ErrorKind, Read as _},
     path::{Path, PathBuf},
 };
@@ -43,7 +42,7 @@ fn parse(path: &Path) -> Result<Vec<Group>, Problems> {
 fn read(path: &Path) -> io::Result<String> {
     let limit = rules::MAX_BYTES as u64 + 1;
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    files::open(path)?.take(limit).read_to_end(&mut bytes)?;
     let is_cut = bytes.len() as u64 == limit;
     String::from_utf8(bytes).or_else(|error| {
         // A letter may have been cut in two; the size is what is told then.

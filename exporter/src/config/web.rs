@@ -1,6 +1,9 @@
 //! The web configuration file, in the format that Prometheus' own servers read.
 
-use super::roles::{Roles, read_roles};
+use super::{
+    MAX_FILE_BYTES,
+    roles::{Roles, read_roles},
+};
 use anyhow::Context as _;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -9,7 +12,6 @@ use rustls::{
 };
 use std::{
     collections::HashMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -45,7 +47,8 @@ impl WebConfig {
     /// Reads a file; relative names in it start from its folder.
     pub(crate) fn load(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&file, &e))?;
+        let text = files::read_to_string(path, MAX_FILE_BYTES)
+            .map_err(|e| Problems::unreadable(&file, &e))?;
         let base = path.parent().unwrap_or(Path::new("."));
         Document::parse(file, &text)?.check(|node| read(node, base))
     }
@@ -128,8 +131,9 @@ impl ServerTls {
     /// Reads the certificates and builds what the listener needs.
     pub(crate) fn server_config(&self) -> anyhow::Result<ServerConfig> {
         let chain = certificates(&self.cert_file)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key_file)
-            .with_context(|| format!("reading the key in {}", self.key_file.display()))?;
+        let reading = || format!("reading the key in {}", self.key_file.display());
+        let key = files::read(&self.key_file, MAX_FILE_BYTES).with_context(reading)?;
+        let key = PrivateKeyDer::from_pem_slice(&key).with_context(reading)?;
         let builder = match self.client_verifier()? {
             Some(verifier) => ServerConfig::builder().with_client_cert_verifier(verifier),
             None => ServerConfig::builder().with_no_client_auth(),
@@ -163,7 +167,8 @@ impl ServerTls {
 
 fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let reading = || format!("reading certificates in {}", file.display());
-    let found = CertificateDer::pem_file_iter(file).with_context(reading)?;
+    let text = files::read(file, MAX_FILE_BYTES).with_context(reading)?;
+    let found = CertificateDer::pem_slice_iter(&text);
     let chain: Vec<_> = found.collect::<Result<_, _>>().with_context(reading)?;
     anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", file.display());
     Ok(chain)

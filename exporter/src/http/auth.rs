@@ -1,7 +1,7 @@
 //! Basic authentication as Prometheus' exporter-toolkit does it, for every route once users are configured; and
 //! what each caller may do.
 
-use super::{App, failure, origin};
+use super::{App, HEALTHY, failure, origin};
 use crate::{
     certified::Certified,
     config::{Right, Role, Roles},
@@ -16,6 +16,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::{
     collections::{HashMap, HashSet},
+    ops::Range,
     sync::{Arc, Mutex},
 };
 use tokio::sync::Semaphore;
@@ -25,13 +26,15 @@ use tokio::sync::Semaphore;
 pub(crate) struct Caller {
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// Whether a password or a certificate proves the name.
+    pub(crate) is_known: bool,
 }
 
 /// The name that is journaled where no users are configured.
 const ANONYMOUS: &str = "anonymous";
 
-/// Compared with when the user is unknown, so that the answer takes as long as for a known one.
-const NOBODY_HASH: &str = "$2b$10$Ubfl55xU.NZQJ8/EWkAdSOrrIy5GZghggL3UI8j4OxFOF45Q9c5vS";
+/// Salt of hashes that are made for the time that they take.
+const SALT: [u8; 16] = *b"takes its time..";
 
 /// Accepted headers that are remembered; a bcrypt check takes tens of milliseconds.
 const MAX_REMEMBERED: usize = 256;
@@ -41,6 +44,8 @@ pub(crate) struct Gate {
     users: HashMap<String, String>,
     roles: Roles,
     accepted: Mutex<HashSet<(String, String)>>,
+    /// The highest cost of a user's hash, which every refusal takes; none without users.
+    max_cost: Option<u32>,
     /// Held for each check, so that guesses by the thousand take one core and not all of them.
     turn: Arc<Semaphore>,
 }
@@ -55,7 +60,10 @@ impl Default for Gate {
 impl Gate {
     /// Guards with these user names and bcrypt hashes; lets everybody in when there are none.
     pub(crate) fn new(users: HashMap<String, String>, roles: Roles) -> Self {
+        let costs = users.values().filter_map(|hash| cost(hash));
+        let max_cost = costs.max();
         Self {
+            max_cost,
             users,
             roles,
             accepted: Mutex::default(),
@@ -84,8 +92,11 @@ impl Gate {
 
     fn verify(&self, (user, password): (String, String)) -> bool {
         let hash = self.users.get(&user);
-        let matches = bcrypt::verify(&password, hash.map_or(NOBODY_HASH, String::as_str));
-        let admitted = hash.is_some() && matches.unwrap_or(false);
+        let matches = hash.map(|hash| bcrypt::verify(&password, hash));
+        let admitted = matches.is_some_and(|matches| matches.unwrap_or(false));
+        if !admitted {
+            self.take_time(hash.and_then(|hash| cost(hash)));
+        }
         if admitted {
             let mut accepted = self.remembered();
             if accepted.len() >= MAX_REMEMBERED {
@@ -94,6 +105,24 @@ impl Gate {
             accepted.insert((user, password));
         }
         admitted
+    }
+
+    /// Works for as long as is left of the time that the most costly hash takes, so that no refusal tells whether
+    /// there is such a user. A step of the cost doubles the work.
+    fn take_time(&self, spent: Option<u32>) {
+        for cost in self.costs_left(spent) {
+            // Nobody asks for the hash.
+            let _ = std::hint::black_box(bcrypt::hash_with_salt(b"nobody", cost, SALT));
+        }
+    }
+
+    /// Costs of hashes whose work together makes up for what was not spent.
+    fn costs_left(&self, spent: Option<u32>) -> Range<u32> {
+        match (self.max_cost, spent) {
+            (None, _) => 0..0,
+            (Some(max), None) => max..max + 1,
+            (Some(max), Some(spent)) => spent..max,
+        }
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
@@ -112,8 +141,7 @@ pub(super) async fn authenticate(
     let gate = app.door.gate();
     let name = if gate.is_open() {
         let certified = request.extensions().get::<Certified>();
-        let name = certified.and_then(|Certified(name)| name.clone());
-        name.unwrap_or_else(|| ANONYMOUS.to_owned())
+        certified.and_then(|Certified(name)| name.clone())
     } else {
         let Some(pair) = credentials(request.headers()) else {
             return refuse();
@@ -122,10 +150,16 @@ pub(super) async fn authenticate(
         if !Arc::clone(&gate).admits(pair).await {
             return refuse();
         }
-        name
+        Some(name)
     };
-    let role = gate.roles.of(&name);
-    request.extensions_mut().insert(Caller { name, role });
+    let is_known = name.is_some();
+    let name = name.unwrap_or_else(|| ANONYMOUS.to_owned());
+    let caller = Caller {
+        role: gate.roles.of(&name),
+        name,
+        is_known,
+    };
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -148,14 +182,16 @@ pub(super) async fn permit(
     next.run(request).await
 }
 
-/// Lets a request pass that was sent to a name of this server, where nothing else tells who is let in.
+/// Lets a request pass that was sent to a name of this server, where nothing else tells who is let in. Probes may ask
+/// for health under any name.
 pub(super) async fn by_our_name(
     State(app): State<Arc<App>>,
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(own) = app.door.own_name()
-        && let Err(sentence) = origin::check_name(request.headers(), request.uri(), own)
+    if request.uri().path() != HEALTHY
+        && let Some(own) = app.door.own_names()
+        && let Err(sentence) = origin::check_name(request.headers(), request.uri(), &own)
     {
         return failure(StatusCode::FORBIDDEN, sentence);
     }
@@ -171,6 +207,11 @@ pub(super) fn not_permitted(caller: &Caller, right: Right) -> String {
         Right::Send => "deliver alerts is for senders and operators",
     };
     format!("{name} is a {role} here, and to {whose}: see `roles` in the web configuration file")
+}
+
+fn cost(hash: &str) -> Option<u32> {
+    let parts = hash.parse::<bcrypt::HashParts>();
+    parts.ok().map(|parts| parts.get_cost())
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
@@ -225,10 +266,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_who_hangs_up_keeps_the_turn_until_the_check_is_over() {
-        let gate = gate();
+        let users = HashMap::from([("ann".to_owned(), bcrypt::hash("secret", 10).unwrap())]);
+        let gate = Arc::new(Gate::new(users, Roles::default()));
         tokio::select! {
             biased;
-            // An unknown user's check takes tens of milliseconds at least.
+            // A check takes milliseconds at least.
             _ = admits(&gate, "bob", "secret") => panic!("nothing was checked"),
             () = tokio::task::yield_now() => {}
         }
@@ -238,7 +280,17 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_for_unknown_users_is_a_valid_one() {
-        assert!(NOBODY_HASH.parse::<bcrypt::HashParts>().is_ok());
+    fn a_refusal_takes_the_work_of_the_most_costly_hash_for_any_name() {
+        let users = [("cheap", 4), ("dear", 7)];
+        let users = users.map(|(user, cost)| (user.to_owned(), bcrypt::hash("x", cost).unwrap()));
+        let gate = Gate::new(HashMap::from(users), Roles::default());
+        for user in ["cheap", "dear", "nobody"] {
+            let spent = gate.users.get(user).and_then(|hash| cost(hash));
+            let all = spent.into_iter().chain(gate.costs_left(spent));
+            let work: u32 = all.map(|cost| 1 << cost).sum();
+            assert_eq!(work, 1 << 7, "{user}");
+            assert!(!gate.verify((user.to_owned(), "wrong".to_owned())));
+        }
+        assert_eq!(Gate::default().costs_left(None), 0..0);
     }
 }

@@ -7,14 +7,16 @@ mod measure;
 mod origin;
 mod pages;
 mod params;
+mod places;
 mod predictions;
 mod query;
 mod read;
 mod webhook;
 
 pub(crate) use auth::Gate;
+pub(crate) use places::Places;
 
-use crate::{app::App, config::Right};
+use crate::{app::App, config::Right, connections};
 use auth::Caller;
 use axum::{
     Json, Router,
@@ -28,6 +30,9 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
+/// The path that tells nothing but that the server answers.
+const HEALTHY: &str = "/-/healthy";
+
 /// Bytes that a request may carry, far above what Prometheus and Alertmanager send.
 const MAX_BODY_BYTES: usize = 8 << 20;
 
@@ -40,16 +45,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let measure = middleware::from_fn_with_state(app.clone(), measure::measure);
     let permit = |right| middleware::from_fn_with_state(right, auth::permit);
     let by_our_name = middleware::from_fn_with_state(app.clone(), auth::by_our_name);
-    let deciding = deciding().route_layer(permit(Right::Decide));
     Router::new()
         .merge(reading().route_layer(permit(Right::Read)))
         .merge(sending().route_layer(permit(Right::Send)))
-        .merge(deciding.merge(pages::router()).route_layer(by_our_name))
+        .merge(deciding().route_layer(permit(Right::Decide)))
+        .merge(pages::router())
         .route("/", get(home))
-        .route("/-/healthy", get(lifecycle::healthy))
+        .route(HEALTHY, get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
+        .layer(by_our_name)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(
@@ -57,8 +63,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             TIME_LIMIT,
         ))
         .layer(authenticate)
-        // Outermost, so that strangers are counted too.
+        // Outside, so that strangers are counted too.
         .route_layer(measure)
+        .layer(middleware::from_fn(connections::track))
         .with_state(app)
 }
 

@@ -20,32 +20,29 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
 
 /// Refuses what was sent to a name that is not known to be this server's. Another site may have its own name lead here,
 /// and its pages then pass for ours; addresses, `localhost` and the name that the server listens on it cannot have.
-pub(super) fn check_name(headers: &HeaderMap, uri: &Uri, own: &str) -> Result<(), String> {
-    let asked = match headers.get(header::HOST) {
-        Some(host) => text(host).and_then(|host| host.parse::<Authority>().ok()),
-        // Programs of old name no host; browsers always do.
-        None => match uri.authority() {
-            Some(authority) => Some(authority.clone()),
-            None => return Ok(()),
-        },
-    };
-    let name = asked.as_ref().map_or("", Authority::host);
-    if is_own(name, own) {
+pub(super) fn check_name(headers: &HeaderMap, uri: &Uri, own: &[&str]) -> Result<(), String> {
+    let sent_to = headers.get_all(header::HOST).iter().map(|host| {
+        let host = text(host).and_then(|host| host.parse::<Authority>().ok());
+        host.map_or_else(String::new, |host| host.host().to_owned())
+    });
+    // Programs of old name no host; browsers always do.
+    let in_uri = uri.authority().map(|authority| authority.host().to_owned());
+    let Some(name) = sent_to.chain(in_uri).find(|name| !is_own(name, own)) else {
         return Ok(());
-    }
+    };
     Err(format!(
-        "this was sent to {name:?}, which anybody may have lead here while nobody has to prove who they are: use \
-         localhost or an address, configure users, or say --web.allow-unauthenticated"
+        "this was sent to {name:?}, a name that is not known to be this server's, and nobody has to prove who they are: \
+         use localhost or an address, start it with --web.external-url=http://{name}, or configure users"
     ))
 }
 
-fn is_own(name: &str, own: &str) -> bool {
+fn is_own(name: &str, own: &[&str]) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     bare.parse::<IpAddr>().is_ok()
         || name == "localhost"
         || name.ends_with(".localhost")
-        || (!name.is_empty() && name.eq_ignore_ascii_case(own))
+        || (!name.is_empty() && own.iter().any(|own| name.eq_ignore_ascii_case(own)))
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
@@ -111,7 +108,11 @@ mod tests {
     #[track_caller]
     fn check_sent_to(host: &'static str, expect: bool) {
         let headers = [(header::HOST, HeaderValue::from_static(host))];
-        let checked = check_name(&headers.into_iter().collect(), &Uri::default(), "box");
+        let checked = check_name(
+            &headers.into_iter().collect(),
+            &Uri::default(),
+            &["", "box"],
+        );
         assert_eq!(checked.is_ok(), expect, "{host}: {checked:?}");
     }
 
@@ -139,8 +140,8 @@ mod tests {
             check_sent_to(host, false);
         }
         let uri: Uri = "http://evil.example/actions".parse().unwrap();
-        assert!(check_name(&HeaderMap::new(), &uri, "box").is_err());
-        assert!(check_name(&HeaderMap::new(), &Uri::default(), "").is_ok());
+        assert!(check_name(&HeaderMap::new(), &uri, &["box"]).is_err());
+        assert!(check_name(&HeaderMap::new(), &Uri::default(), &[]).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What Prometheus scrapes: predicted series, and the program's own metrics.
 
-use super::{App, failure};
+use super::{App, failure, places::Client};
 use crate::exposition::{self, Exposition};
 use axum::{
     body::Body,
@@ -13,7 +13,11 @@ use std::{convert::Infallible, sync::Arc};
 use tokio::task::spawn_blocking;
 
 /// Written while it is sent, so that the text of all series is never in memory at once.
-pub(super) async fn predictions(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn predictions(State(app): State<Arc<App>>, client: Client) -> Response {
+    let place = match app.scrapes.enter(client).await {
+        Ok(place) => place,
+        Err(none) => return none.refuse(),
+    };
     let (engine, now) = (app.running().engine.clone(), app.now());
     // Where many rules share names, their series are sorted first.
     let families = match spawn_blocking(move || engine.families(now)).await {
@@ -25,7 +29,7 @@ pub(super) async fn predictions(State(app): State<Arc<App>>) -> Response {
         tokio::task::yield_now().await;
         Ok::<_, Infallible>(piece)
     });
-    text(Body::from_stream(pieces))
+    place.keep_for(text(Body::from_stream(pieces)))
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {

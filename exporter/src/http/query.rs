@@ -2,21 +2,22 @@
 //!
 //! Grafana's Prometheus data source speaks it where there is no remote read.
 
-use super::{App, failure, params::Params, success};
+use super::{App, failure, params::Params, places::Client, success};
 use crate::{
     exposition,
     query::{self, Grid, Question, Refused},
 };
 use axum::{
     body::Bytes,
-    extract::{Path, RawQuery, State},
+    extract::{FromRequest, FromRequestParts as _, Path, Request},
     http::StatusCode,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use rules::CurveError;
 use serde_json::{Value, json};
 use series::{Labels, Sample, Selector, Series, Timestamp};
 use std::{collections::BTreeSet, fmt::Display, sync::Arc};
+use tokio::task::spawn_blocking;
 
 /// Points a series that one range query may have, as Prometheus limits its own.
 const MAX_POINTS: usize = 11_000;
@@ -56,12 +57,8 @@ impl From<String> for Failed {
 }
 
 /// `/api/v1/query`
-pub(super) async fn instant(
-    State(app): State<Arc<App>>,
-    RawQuery(query): RawQuery,
-    body: Bytes,
-) -> Response {
-    answer(app, query, body, |app, params| {
+pub(super) async fn instant(ask: Ask) -> Response {
+    answer(ask, |app, params| {
         let time = params.time_or("time", app.now())?;
         let (kind, result) = match &Question::read(params.required("query")?)? {
             Question::Scalar(value) => {
@@ -86,12 +83,8 @@ pub(super) async fn instant(
 }
 
 /// `/api/v1/query_range`
-pub(super) async fn range(
-    State(app): State<Arc<App>>,
-    RawQuery(query): RawQuery,
-    body: Bytes,
-) -> Response {
-    answer(app, query, body, |app, params| {
+pub(super) async fn range(ask: Ask) -> Response {
+    answer(ask, |app, params| {
         let grid = grid(params)?;
         let series = match &Question::read(params.required("query")?)? {
             Question::Scalar(value) => vec![grid.constant(*value)],
@@ -113,12 +106,8 @@ pub(super) async fn range(
 }
 
 /// `/api/v1/series`
-pub(super) async fn series(
-    State(app): State<Arc<App>>,
-    RawQuery(query): RawQuery,
-    body: Bytes,
-) -> Response {
-    answer(app, query, body, |app, params| {
+pub(super) async fn series(ask: Ask) -> Response {
+    answer(ask, |app, params| {
         if params.all("match[]").next().is_none() {
             return Err(Failed::bad("no match[] parameter provided"));
         }
@@ -128,12 +117,8 @@ pub(super) async fn series(
 }
 
 /// `/api/v1/labels`
-pub(super) async fn labels(
-    State(app): State<Arc<App>>,
-    RawQuery(query): RawQuery,
-    body: Bytes,
-) -> Response {
-    answer(app, query, body, |app, params| {
+pub(super) async fn labels(ask: Ask) -> Response {
+    answer(ask, |app, params| {
         let all = all_labels(app, params)?;
         let names: BTreeSet<&str> = all
             .iter()
@@ -145,12 +130,8 @@ pub(super) async fn labels(
 }
 
 /// `/api/v1/label/{name}/values`
-pub(super) async fn values(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    answer(app, query, Bytes::new(), move |app, params| {
+pub(super) async fn values(Path(name): Path<String>, ask: Ask) -> Response {
+    answer(ask, move |app, params| {
         let all = all_labels(app, params)?;
         let values: BTreeSet<&str> = all.iter().map(|labels| labels.get(&name)).collect();
         Ok(json!(
@@ -163,23 +144,51 @@ pub(super) async fn values(
     .await
 }
 
+/// A question, and who asks it.
+pub(super) struct Ask {
+    app: Arc<App>,
+    client: Client,
+    params: Params,
+}
+
+impl FromRequest<Arc<App>> for Ask {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(client) = Client::from_request_parts(&mut parts, app).await;
+        let query = parts.uri.query().map(str::to_owned);
+        let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
+        let body = body.map_err(IntoResponse::into_response)?;
+        Ok(Self {
+            app: Arc::clone(app),
+            client,
+            params: Params::read(query.as_deref(), &body),
+        })
+    }
+}
+
 /// Works a question out where blocking is allowed: many models may have to be asked.
 async fn answer(
-    app: Arc<App>,
-    query: Option<String>,
-    body: Bytes,
+    ask: Ask,
     work: impl FnOnce(&App, &Params) -> Result<Value, Failed> + Send + 'static,
 ) -> Response {
-    let Ok(permit) = app.reads.clone().acquire_owned().await else {
-        let sentence = "the server is shutting down";
-        return failure(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    let Ask {
+        app,
+        client,
+        params,
+    } = ask;
+    let place = match app.reads.enter(client).await {
+        Ok(place) => place,
+        Err(none) => return none.refuse(),
     };
-    let answer = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        work(&app, &Params::read(query.as_deref(), &body))
+    // Held until it is sent: it may be large.
+    let answer = spawn_blocking(move || {
+        let data = work(&app, &params)?;
+        Ok(success(data))
     });
     match answer.await {
-        Ok(Ok(data)) => success(data),
+        Ok(Ok(response)) => place.keep_for(response),
         Ok(Err(Failed(status, sentence))) => failure(status, sentence),
         Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
     }

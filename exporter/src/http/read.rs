@@ -1,6 +1,6 @@
 //! Prometheus remote read: future curves, computed while they are sent.
 
-use super::{App, TIME_LIMIT, failure};
+use super::{App, failure, places::Client};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -11,26 +11,25 @@ use futures::{TryStreamExt as _, stream};
 use remote_read::{BodyError, PlanError, Query, ReadRequest, ResponseKind};
 use rules::{CurveError, CurvePlan};
 use series::{Labels, Series};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::{
-    sync::{OwnedSemaphorePermit, oneshot},
-    task::{JoinError, spawn_blocking},
-    time::timeout,
-};
+use std::sync::Arc;
+use tokio::task::{JoinError, spawn_blocking};
 
 /// Answers one request. Errors are sentences that Prometheus shows as warnings of the query.
-pub(super) async fn read(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn read(
+    State(app): State<Arc<App>>,
+    client: Client,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if let Err(sentence) = check_headers(&headers) {
         return failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
     }
-    let Ok(permit) = app.reads.clone().acquire_owned().await else {
-        return failure(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is shutting down",
-        );
+    let place = match app.reads.enter(client).await {
+        Ok(place) => place,
+        Err(none) => return none.refuse(),
     };
     match spawn_blocking(move || begin(&app, &body)).await {
-        Ok(Ok((kind, pieces))) => respond(kind, pieces, permit),
+        Ok(Ok((kind, pieces))) => place.keep_for(respond(kind, pieces)),
         Ok(Err(refused)) => refused.into_response(),
         Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
     }
@@ -188,61 +187,27 @@ fn pieces(kind: ResponseKind, answers: Vec<Answer>) -> Result<Pieces, BodyError>
 /// Why an answer breaks off after its beginning.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    #[error("the answer was not read within {TIME_LIMIT:?}")]
-    NotRead,
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("making a piece of the answer panicked")]
     Panicked(#[from] JoinError),
 }
 
-/// The pieces that are left to be made; none once they are given up.
-#[derive(Clone)]
-struct Rest(Arc<Mutex<Option<Pieces>>>);
-
-impl Rest {
-    fn new(pieces: Pieces) -> Self {
-        Self(Arc::new(Mutex::new(Some(pieces))))
-    }
-
-    /// Makes the next few; nothing at the end.
-    fn go(&self) -> Result<Vec<Result<Bytes, PlanError>>, Broken> {
-        let mut pieces = self.lock();
-        let pieces = pieces.as_mut().ok_or(Broken::NotRead)?;
-        Ok(pieces.take(GO).collect())
-    }
-
-    fn give_up(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Pieces>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Pieces that are made in one go on a thread of their own.
 const GO: usize = 4;
 
 /// Makes pieces when those before are sent, so that an answer is never whole in memory.
-fn respond(kind: ResponseKind, pieces: Pieces, permit: OwnedSemaphorePermit) -> Response {
-    let rest = Rest::new(pieces);
-    let (sent, until_sent) = oneshot::channel::<()>();
-    let held = rest.clone();
-    tokio::spawn(async move {
-        // Whoever stops reading keeps neither the others waiting nor the curves in memory.
-        if timeout(TIME_LIMIT, until_sent).await.is_err() {
-            held.give_up();
-        }
-        drop(permit);
-    });
-    let next = async |(rest, sent): (Rest, _)| {
-        let making = rest.clone();
-        let go = spawn_blocking(move || making.go()).await??;
+fn respond(kind: ResponseKind, pieces: Pieces) -> Response {
+    let next = async |mut rest: Pieces| {
+        let making = move || {
+            let go: Vec<_> = rest.by_ref().take(GO).collect();
+            (go, rest)
+        };
+        let (go, rest) = spawn_blocking(making).await?;
         let go = (!go.is_empty()).then(|| stream::iter(go).map_err(Broken::from));
-        Ok::<_, Broken>(go.map(|go| (go, (rest, sent))))
+        Ok::<_, Broken>(go.map(|go| (go, rest)))
     };
-    let body = Body::from_stream(stream::try_unfold((rest, sent), next).try_flatten());
+    let body = Body::from_stream(stream::try_unfold(pieces, next).try_flatten());
     let header = HeaderValue::from_static;
     match kind {
         ResponseKind::Samples => {
@@ -264,21 +229,6 @@ fn respond(kind: ResponseKind, pieces: Pieces, permit: OwnedSemaphorePermit) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_nobody_reads_is_given_up_and_breaks_off() {
-        let held = Arc::new(());
-        let token = Arc::clone(&held);
-        let pieces = std::iter::repeat_with(move || {
-            let _ = &token;
-            Ok(Bytes::from_static(b"x"))
-        });
-        let rest = Rest::new(Box::new(pieces));
-        assert_eq!(rest.go().map(|go| go.len()).ok(), Some(GO));
-        rest.clone().give_up();
-        assert_eq!(Arc::strong_count(&held), 1, "nothing is held");
-        assert!(matches!(rest.go(), Err(Broken::NotRead)));
-    }
 
     #[test]
     fn queries_are_answered_until_together_they_ask_for_too_much() {

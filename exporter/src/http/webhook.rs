@@ -52,7 +52,7 @@ pub(super) async fn receive(State(app): State<Arc<App>>, body: Bytes) -> Respons
 /// Asks Alertmanager for the alerts of the group that `max_alerts` cut off. What it does not tell is left to the
 /// next notification.
 async fn complete(app: &App, webhook: &mut Webhook) {
-    let Some(alertmanager) = app.running().alertmanager() else {
+    let Some(alertmanager) = app.running().alertmanager().await else {
         warn!(
             truncated = webhook.truncated_alerts,
             "alerts were left out of a notification, and `alertmanager` is not configured"

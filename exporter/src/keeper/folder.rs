@@ -53,7 +53,7 @@ impl Folder {
 
     /// Lets a rule go on from its file; `None` when it has none.
     pub(crate) fn restore(&self, rule: &Restoring, now: Timestamp) -> Option<Restored> {
-        match File::open(self.path(&rule.file_name())) {
+        match files::open(&self.path(&rule.file_name())) {
             Ok(file) => Some(rule.read(BufReader::new(file), now)),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => Some(Restored {
@@ -164,7 +164,7 @@ fn make(folder: &Path) -> io::Result<()> {
 
 fn is_ours(path: &Path) -> io::Result<bool> {
     let mut beginning = Vec::new();
-    File::open(path)?.take(64).read_to_end(&mut beginning)?;
+    files::open(path)?.take(64).read_to_end(&mut beginning)?;
     Ok(is_saved_state(&beginning))
 }
 

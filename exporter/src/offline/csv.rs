@@ -1,11 +1,15 @@
 //! Series out of CSV files: a `timestamp` column, and one column a series.
 
+use crate::say::complain;
 use anyhow::{Context as _, bail, ensure};
 use series::{Sample, Timestamp};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Size of a file, which is held in memory whole.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// One column of a file.
 #[derive(Debug, PartialEq)]
@@ -25,7 +29,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Column>, usize)> {
             match read_one(&file, path) {
                 Ok(found) => columns.extend(found),
                 Err(error) => {
-                    eprintln!("foreshadow: {error:#}");
+                    complain(format_args!("{error:#}"));
                     n_unreadable += 1;
                 }
             }
@@ -36,7 +40,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Column>, usize)> {
 }
 
 fn read_one(file: &Path, given: &Path) -> anyhow::Result<Vec<Column>> {
-    let text = fs::read_to_string(file);
+    let text = files::read_to_string(file, MAX_BYTES);
     let text = text.with_context(|| format!("reading {}", file.display()))?;
     parse(&name(file, given), &text).with_context(|| file.display().to_string())
 }

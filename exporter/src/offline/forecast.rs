@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{Forecast, Format},
-    say::say,
+    say::{complain, say, say_json},
     table::{Align, table},
 };
 use anyhow::ensure;
@@ -37,7 +37,7 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
         let fitted = match forecast::fit(&named.history, &settings) {
             Ok(fitted) => fitted,
             Err(error) => {
-                eprintln!("foreshadow: {}: {error}", named.name);
+                complain(format_args!("{}: {error}", named.name));
                 continue;
             }
         };
@@ -81,7 +81,7 @@ fn print_json(named: &Named, model: &str, foreseen: &Foreseen) {
         "series": named.name, "model": model, "origin": origin, "levels": LEVELS,
         "timestamps": times, "values": values,
     });
-    say(&format!("{line}\n"));
+    say_json(&format!("{line}\n"));
 }
 
 fn rows(foreseen: &Foreseen) -> String {

@@ -1,7 +1,7 @@
 //! Which series a one-off forecast or backtest reads: CSV files, or a Prometheus query.
 
 use super::csv;
-use crate::{cli::Source, clock};
+use crate::{cli::Source, clock, redact::redacted, say::complain, visible::visible};
 use anyhow::{Context as _, bail, ensure};
 use forecast::History;
 use prometheus_api::{Client, Limits};
@@ -64,11 +64,11 @@ pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Resu
     for csv::Column { name, samples } in columns {
         match History::from_samples(&samples, step) {
             Ok(history) => series.push(Named {
-                name,
+                name: visible(&name).into_owned(),
                 samples,
                 history,
             }),
-            Err(error) => eprintln!("foreshadow: {name} is left out: {error}"),
+            Err(error) => complain(format_args!("{name} is left out: {error}")),
         }
     }
     ensure!(!series.is_empty(), "there is no series to forecast");
@@ -86,15 +86,16 @@ fn from_prometheus(
 ) -> anyhow::Result<Vec<csv::Column>> {
     let limits = Limits::default();
     let http = reqwest::Client::builder().timeout(limits.timeout).build()?;
-    let client = Client::new(source.prometheus_url.clone(), http, limits);
+    let url = source.prometheus_url.url("prometheus.url")?;
+    let client = Client::new(url.clone(), http, limits);
     let end = clock::now().align_down(step.get());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let answer = runtime.block_on(client.range(query, end - reach, end, step));
-    let answer = answer.with_context(|| format!("asking {}", source.prometheus_url))?;
+    let answer = answer.with_context(|| format!("asking {}", redacted(&url)))?;
     for warning in &answer.warnings {
-        eprintln!("foreshadow: Prometheus warns: {warning}");
+        complain(format_args!("Prometheus warns: {warning}"));
     }
     let column = |series: series::Series| csv::Column {
         name: series.labels.to_string(),

@@ -207,6 +207,6 @@ impl RotatingTransport {
 
 impl Transport for RotatingTransport {
     async fn post(&self, protocol: Protocol, body: Vec<u8>) -> Result<Answer, Unreachable> {
-        self.0.client().post(protocol, body).await
+        self.0.client().await.post(protocol, body).await
     }
 }

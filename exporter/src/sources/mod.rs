@@ -68,7 +68,7 @@ impl Source for PromSource {
         expr: &str,
         at: Timestamp,
     ) -> Result<Answer<Vec<(Labels, Sample)>>, QueryError> {
-        self.client.client().instant(expr, at).await
+        self.client.client().await.instant(expr, at).await
     }
 
     async fn range(
@@ -78,7 +78,11 @@ impl Source for PromSource {
         end: Timestamp,
         step: Step,
     ) -> Result<Answer<Vec<Series>>, QueryError> {
-        self.client.client().range(expr, start, end, step).await
+        self.client
+            .client()
+            .await
+            .range(expr, start, end, step)
+            .await
     }
 
     async fn history(

@@ -152,7 +152,7 @@ impl RawHistory {
             response: self.preferred,
         };
         let failed = |error| self.refusal(error);
-        let stream = self.client.client().stream(&request).await;
+        let stream = self.client.client().await.stream(&request).await;
         let mut stream = stream.map_err(failed).inspect_err(|refusal| {
             // A block that is refused is not unpacked, but somebody has read all that.
             if let Refusal::TooLarge(QueryError::TooLarge(n_bytes)) = refusal {

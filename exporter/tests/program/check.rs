@@ -68,3 +68,35 @@ fn the_rules_of_the_demo_are_good() {
         "{said}"
     );
 }
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Command::new("mkfifo").arg(dir.path().join("pipe")).status();
+    assert!(made.unwrap().success());
+    let runs: [&[&str]; 5] = [
+        &["check", "rules", "pipe"],
+        &["check", "config", "pipe"],
+        &["forecast", "--horizon", "1h", "--csv", "pipe"],
+        &["backtest", "--horizon", "1h", "--csv", "pipe"],
+        &["actions", "list", "--http.config.file", "pipe"],
+    ];
+    for arguments in runs {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+        let output = command.current_dir(dir.path()).args(arguments).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let why = "it is a pipe and not a regular file";
+        assert!(said.contains(why), "{arguments:?}: {said}");
+    }
+    for (name, why) in [(".", "it is a folder"), ("/dev/zero", "it is a device")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+        let output = command
+            .current_dir(dir.path())
+            .args(["check", "rules", name])
+            .output();
+        let said = String::from_utf8(output.unwrap().stderr).unwrap();
+        assert!(said.contains(why), "{name}: {said}");
+    }
+}

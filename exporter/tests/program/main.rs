@@ -7,6 +7,7 @@
 mod authority;
 mod check;
 mod compat;
+mod connections;
 mod crash;
 mod doors;
 mod faults;
@@ -18,6 +19,7 @@ mod queries;
 mod reload;
 mod restart;
 mod roles;
+mod secrets;
 mod shutdown;
 mod staleness;
 mod stand_in;

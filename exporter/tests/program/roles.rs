@@ -60,23 +60,48 @@ async fn a_viewer_looks_a_sender_sends_and_an_operator_does_both_and_decides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_proves_who_they_are_a_strange_name_decides_and_shows_nothing() {
+async fn where_nobody_proves_who_they_are_a_strange_name_is_told_nothing_but_health() {
     let dir = tempfile::tempdir().unwrap();
     configure(dir.path(), "http://127.0.0.1:9", NOWHERE);
-    let f = Foreshadow::start(dir.path(), &[]).await;
-    let status = async |host: &str, method: Method, path: &str| {
+    let url = "http://foreshadow.example:9755/";
+    let f = Foreshadow::start(dir.path(), &["--web.external-url", url]).await;
+    let told = async |host: &str, method: Method, path: &str| {
         let request = f.request(method, path).header("host", host);
-        answer(request).await.0
+        answer(request.body(firing())).await
     };
-    for (host, expect) in [("evil.example:9755", 403), ("localhost:9755", 200)] {
-        assert_eq!(status(host, Method::GET, "/actions").await, expect);
-        assert_eq!(status(host, Method::POST, "/-/reload").await, expect);
+    let all = [
+        (Method::GET, "/"),
+        (Method::GET, "/-/ready"),
+        (Method::GET, "/metrics"),
+        (Method::GET, "/predictions"),
+        (Method::GET, "/actions"),
+        (Method::GET, "/actions/style.css"),
+        (Method::GET, "/api/v1/actions"),
+        (Method::GET, "/api/v1/actions/export"),
+        (Method::GET, "/api/v1/query?query=1"),
+        (Method::GET, "/api/v1/labels"),
+        (Method::POST, "/api/v1/read"),
+        (Method::POST, WEBHOOK),
+        (Method::POST, APPROVE),
+        (Method::POST, "/actions/kill-switch"),
+        (Method::POST, "/-/reload"),
+        (Method::GET, "/nowhere"),
+    ];
+    for (method, path) in all {
+        let (status, said) = told("evil.example:9755", method.clone(), path).await;
+        assert_eq!(status, 403, "{path}: {said}");
+        let way_out = "start it with --web.external-url=http://evil.example";
+        assert!(said.contains(way_out), "{path}: {said}");
+        // Asks for a form's token.
+        if path.ends_with("kill-switch") {
+            continue;
+        }
+        for own in ["localhost:9755", "foreshadow.example", "127.0.0.1:1"] {
+            let (status, said) = told(own, method.clone(), path).await;
+            assert_ne!(status, 403, "{own}{path}: {said}");
+        }
     }
-    // Prometheus calls the server whatever its network does.
-    assert_eq!(
-        status("foreshadow:9755", Method::GET, "/metrics").await,
-        200
-    );
+    assert_eq!(told("evil.example", Method::GET, "/-/healthy").await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

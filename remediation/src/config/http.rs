@@ -190,11 +190,10 @@ fn address(node: &Node) -> Option<Address> {
         node.problem("the scheme, host and port of an address are never templates");
         return None;
     }
-    let url: Url = node.accept(
-        fixed
-            .parse()
-            .map_err(|e| format!("`{fixed}` is no URL: {e}")),
-    )?;
+    // What stands before an `@` may be a password.
+    let shown = fixed.rsplit('@').next().unwrap_or_default();
+    let parsed = fixed.parse();
+    let url: Url = node.accept(parsed.map_err(|e| format!("`{shown}` is no URL: {e}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         node.problem("must begin with http:// or https:// and name a host");
         return None;

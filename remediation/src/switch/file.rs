@@ -65,7 +65,7 @@ pub(super) fn take_away(file: &Path, seen: &Mark) -> io::Result<bool> {
 /// What the file says, as far as it can be read.
 pub(super) fn words(file: &Path) -> String {
     let mut bytes = Vec::new();
-    let read = File::open(file).map(|file| file.take(MAX_WORDS).read_to_end(&mut bytes));
+    let read = files::open(file).map(|file| file.take(MAX_WORDS).read_to_end(&mut bytes));
     match read {
         Ok(Ok(_)) => String::from_utf8_lossy(&bytes).trim().to_owned(),
         _ => "by somebody else".to_owned(),

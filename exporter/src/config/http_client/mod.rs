@@ -3,6 +3,7 @@
 mod read;
 mod secret;
 
+use super::MAX_FILE_BYTES;
 use crate::redact::redacted;
 use anyhow::Context as _;
 use reqwest::{
@@ -11,7 +12,7 @@ use reqwest::{
     tls::Version,
 };
 use secret::Secret;
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 use url::Url;
 use yaml::{Document, Node, Problems};
 
@@ -67,7 +68,8 @@ impl HttpConfig {
     /// Reads a file that holds nothing else; relative names in it start from its folder.
     pub(crate) fn load(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|e| Problems::unreadable(&file, &e))?;
+        let text = files::read_to_string(path, MAX_FILE_BYTES)
+            .map_err(|e| Problems::unreadable(&file, &e))?;
         let base = path.parent().unwrap_or(Path::new("."));
         let read = |node: &Node| node.map(|fields| Some(Self::read(fields, base)));
         Document::parse(file, &text)?.check(read)
@@ -83,13 +85,22 @@ impl HttpConfig {
 
     /// What the files of secrets hold now; differs from before when one was rotated.
     pub(crate) fn secret_files(&self) -> SecretFiles {
+        let paths = self.secret_paths().into_iter();
+        SecretFiles(
+            paths
+                .map(|path| files::read(path, secret::MAX_BYTES).ok())
+                .collect(),
+        )
+    }
+
+    /// The files of secrets.
+    pub(crate) fn secret_paths(&self) -> Vec<&Path> {
         let of_tls = [&self.tls.ca, &self.tls.cert, &self.tls.key];
         let of_headers = self.headers.iter().flat_map(|(_, values)| values);
         let all = self.credentials.secrets().into_iter().chain(of_headers);
-        let files = all
-            .chain(of_tls.into_iter().flatten())
-            .filter_map(Secret::file);
-        SecretFiles(files.map(|path| fs::read(path).ok()).collect())
+        all.chain(of_tls.into_iter().flatten())
+            .filter_map(Secret::file)
+            .collect()
     }
 
     /// Builds a client whose requests end after `timeout`.

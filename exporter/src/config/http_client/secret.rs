@@ -2,10 +2,13 @@
 
 use anyhow::Context as _;
 use std::{
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
 };
 use yaml::{Fields, Node};
+
+/// Size of a file of secrets; bundles of CA certificates are the largest.
+pub(super) const MAX_BYTES: u64 = 4 << 20;
 
 /// A secret in the configuration or in a file beside it.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +30,7 @@ impl Secret {
         match self {
             Self::Inline(text) => Ok(text.clone()),
             Self::File(path) => {
-                let text = fs::read_to_string(path);
+                let text = files::read_to_string(path, MAX_BYTES);
                 let text = text.with_context(|| format!("reading {}", path.display()))?;
                 Ok(text.trim().to_owned())
             }
@@ -74,7 +77,7 @@ pub(super) fn optional(
 /// A secret in a file, which must be there already.
 pub(super) fn in_file(node: &Node, base: &Path) -> Option<Secret> {
     let path = base.join(node.string()?);
-    let opened = fs::File::open(&path);
+    let opened = files::open(&path);
     node.accept(opened.map_err(|e| format!("cannot read {}: {e}", path.display())))?;
     Some(Secret::File(path))
 }

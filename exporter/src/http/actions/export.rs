@@ -1,9 +1,10 @@
 //! The whole journal as lines of JSON, a page of it in memory at a time.
 
 use super::{
-    super::{App, failure},
+    super::{App, failure, places::Client},
     Asked,
 };
+use crate::visible::visible_json;
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -37,6 +38,7 @@ enum Line<'a> {
 /// the answer off, so that a part is not taken for the whole.
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
+    client: Client,
     Asked(query): Asked<ExportQuery>,
 ) -> Response {
     let since = match query.since.map(|text| since(&text, app.now())).transpose() {
@@ -44,7 +46,13 @@ pub(crate) async fn export(
         Err(sentence) => return failure(StatusCode::BAD_REQUEST, sentence),
     };
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    (headers, Body::from_stream(lines(Export::new(app, since)))).into_response()
+    match app.exports.enter(client).await {
+        Ok(place) => {
+            let body = Body::from_stream(lines(Export::new(app, since)));
+            place.keep_for((headers, body).into_response())
+        }
+        Err(none) => none.refuse(),
+    }
 }
 
 /// A time, or how long ago it was.
@@ -111,9 +119,11 @@ impl Export {
 }
 
 fn line(line: &Line) -> Bytes {
-    let mut bytes = serde_json::to_vec(line).expect("records have texts for keys");
-    bytes.push(b'\n');
-    bytes.into()
+    let json = serde_json::to_string(line).expect("records have texts for keys");
+    // People look at exports in terminals and editors, too.
+    let mut shown = visible_json(&json).into_owned();
+    shown.push('\n');
+    shown.into()
 }
 
 #[cfg(test)]

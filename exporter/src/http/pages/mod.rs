@@ -9,7 +9,7 @@ mod token;
 mod words;
 
 use super::{App, actions, auth};
-use crate::{config::Right, http::Caller};
+use crate::{config::Right, http::Caller, visible::visible_lines};
 use axum::{
     Extension, Router,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -19,7 +19,9 @@ use axum::{
     routing::{get, post},
 };
 use list::ListQuery;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{
+    Environment, Output, State as Rendering, UndefinedBehavior, Value, context, escape_formatter,
+};
 use remediation::ControlError;
 use serde::Serialize;
 use std::sync::Arc;
@@ -98,6 +100,7 @@ impl Pages {
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.set_trim_blocks(true);
         templates.set_lstrip_blocks(true);
+        templates.set_formatter(show);
         for (name, source) in TEMPLATES {
             let added = templates.add_template(name, source);
             added.expect("the templates are part of the program");
@@ -154,6 +157,20 @@ struct Page<'a> {
     caller: &'a Caller,
     place: Place,
     title: &'a str,
+}
+
+/// Writes a value with all that could turn or hide text made visible; templates isolate it besides, by `<bdi>`.
+fn show(
+    out: &mut Output<'_>,
+    state: &Rendering<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() => {
+            escape_formatter(out, state, &Value::from(visible_lines(text)))
+        }
+        _ => escape_formatter(out, state, value),
+    }
 }
 
 async fn show_list(

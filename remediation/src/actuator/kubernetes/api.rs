@@ -109,7 +109,7 @@ impl Deref for Effect<'_> {
 impl Effect<'_> {
     /// Writes something, once, unless the kill switch has been thrown since the write before.
     pub(super) async fn send(&self, order: &Order) -> Result<Value, ActuatorError> {
-        if let Some(why) = kill_switch(self.guards) {
+        if let Some(why) = kill_switch(self.guards).await {
             return Err(ActuatorError::Stopped(why));
         }
         self.write(order, "").await

@@ -11,12 +11,17 @@ use std::{path::Path, time::Duration};
 /// A server that is there answers a connection within seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time to read the kubeconfig and the files of credentials that it names.
+const FILES_LIMIT: Duration = Duration::from_secs(10);
+
+/// Size of a kubeconfig, certificates of many clusters included.
+const MAX_KUBECONFIG_BYTES: u64 = 8 << 20;
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is wrong with a file that says where a cluster is, if something is.
 pub(crate) fn check_kubeconfig(path: &Path, context: Option<&str>) -> Result<(), String> {
-    let in_full = |error: kube::config::KubeconfigError| crate::error::in_full(&error);
-    let kubeconfig = Kubeconfig::read_from(path).map_err(in_full)?;
+    let kubeconfig = read(path).map_err(|error| crate::error::in_full(&*error))?;
     let wanted = context.or(kubeconfig.current_context.as_deref());
     let wanted = wanted.ok_or("has no current context, so `context` is needed")?;
     let mut contexts = kubeconfig.contexts.iter();
@@ -48,15 +53,29 @@ pub(super) struct Connection {
     pub(super) address: String,
 }
 
-/// Makes a client, and asks nothing yet.
+/// Reads a file that says where clusters are.
+fn read(path: &Path) -> Result<Kubeconfig, Cause> {
+    // The client would wait for a pipe, and read whatever size there is.
+    files::read(path, MAX_KUBECONFIG_BYTES).map_err(|error| format!("cannot be read: {error}"))?;
+    Ok(Kubeconfig::read_from(path)?)
+}
+
+/// Makes a client, and asks nothing yet. It reads files of credentials, so it is done where that may block.
 pub(super) async fn connect(config: &KubernetesActuator) -> Result<Connection, Cause> {
+    let (owned, runtime) = (config.clone(), tokio::runtime::Handle::current());
+    let path = config.kubeconfig.clone().unwrap_or_default();
+    let connect = move || runtime.block_on(connect_here(&owned));
+    files::within(&path, FILES_LIMIT, connect).await?
+}
+
+async fn connect_here(config: &KubernetesActuator) -> Result<Connection, Cause> {
     let mut found = match &config.kubeconfig {
         Some(path) => {
             let options = KubeConfigOptions {
                 context: config.context.clone(),
                 ..KubeConfigOptions::default()
             };
-            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?
+            Config::from_custom_kubeconfig(read(path)?, &options).await?
         }
         // The error's own cause is in its words already.
         None => Config::infer()
