@@ -61,25 +61,22 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT);
-    match tls {
-        Some(config) => {
-            let server = server.acceptor(CertifiedAcceptor::new(config));
-            server.http1_only().handle(handle).serve(router).await
-        }
-        None => {
-            let server = server.acceptor(TrackingAcceptor);
-            server.http1_only().handle(handle).serve(router).await
-        }
-    }
-    .context("serving HTTP")?;
+    let ended = if let Some(config) = tls {
+        let server = server.acceptor(CertifiedAcceptor::new(config));
+        server.http1_only().handle(handle).serve(router).await
+    } else {
+        let server = server.acceptor(TrackingAcceptor);
+        server.http1_only().handle(handle).serve(router).await
+    };
+    ended.context("serving HTTP")?;
 
     stop.abort();
-    let ended = async {
+    let rest = async {
         app.stopped().await;
         actions.await.context("the loop over actions broke off")?;
         keeper.await.context("the keeping of models broke off")
     };
-    if let Ok(ended) = timeout(GRACE, ended).await {
+    if let Ok(ended) = timeout(GRACE, rest).await {
         ended?;
     } else {
         warn!("not everything ended in time; it is taken up at the next start");

@@ -5,7 +5,7 @@ use super::{
     axis::{self, Axis, round, written},
 };
 use crate::figures::number;
-use remediation::{Course, Plan};
+use remediation::{Course, Plan, Shape};
 use series::{Sample, Timestamp};
 use std::{fmt::Write as _, time::Duration};
 use store::Action;
@@ -131,7 +131,7 @@ fn capacities(action: &Action, plan: &Plan, scale: Scale) -> Vec<Capacity> {
             is_planned,
         }
     };
-    let [before, after] = [plan.observed, plan.target].map(|shape| shape.set_point());
+    let [before, after] = [plan.observed, plan.target].map(Shape::set_point);
     let until = if before == after {
         FRAME.right
     } else {
