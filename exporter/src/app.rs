@@ -61,6 +61,7 @@ pub(crate) struct App {
     /// Woken when an alert or a decision came in, so that an action need not wait for the next tick.
     pub(crate) wake: Notify,
     pub(crate) remediation: Remediation,
+    pub(crate) journal: Journal,
     push: Arc<Push>,
     running: Live,
     reloading: Mutex<()>,
@@ -124,7 +125,8 @@ impl App {
             exports: Places::new(CONCURRENT_EXPORTS),
             read_limits: remote_read::Limits::default(),
             wake: Notify::new(),
-            remediation: Remediation::new(journal, settings, ports)?,
+            remediation: Remediation::new(journal.clone(), settings, ports)?,
+            journal,
             push,
             running,
             reloading: Mutex::default(),
@@ -207,18 +209,20 @@ impl App {
         }
     }
 
-    /// The program's own metrics, with the journal's present content among them.
+    /// The program's own metrics, with the journal's present content among them, as far as it can be read.
     pub(crate) async fn gather(&self) -> anyhow::Result<String> {
         let newest = self
             .remediation
             .actions(&ActionFilter::default(), ACTIONS_SHOWN)
-            .await?;
-        let learned = self.remediation.all_learned().await?;
+            .await;
+        let learned = self.remediation.all_learned().await;
         let is_stopped = self.remediation.is_stopped().await;
         self.metrics.actions.kill_switch.set(i64::from(is_stopped));
+        let is_writable = self.journal.trouble().is_none();
+        self.metrics.journal_writable.set(i64::from(is_writable));
         let state = Shown {
-            newest: &newest,
-            learned: &learned,
+            newest: newest.as_deref().ok(),
+            learned: learned.as_deref().ok(),
             pushed: &self.push.figures(),
             now: self.now(),
         };

@@ -15,6 +15,7 @@ mod door;
 mod exposition;
 mod figures;
 mod http;
+mod journal;
 mod keeper;
 mod learned;
 mod listen;

@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: ConnectionMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) actions: ActionMetrics,
+    pub(crate) journal_writable: IntGauge,
     learned: LearnedMetrics,
     remote_write: RemoteWriteMetrics,
     configured: Mutex<Configured>,
@@ -49,9 +50,10 @@ pub(crate) struct Metrics {
 
 /// What is looked up when the metrics are asked for.
 pub(crate) struct Shown<'a> {
-    /// The newest actions.
-    pub(crate) newest: &'a [Action],
-    pub(crate) learned: &'a [Learned],
+    /// The newest actions; those that were shown stay where the journal cannot be read.
+    pub(crate) newest: Option<&'a [Action]>,
+    /// None where the journal cannot be read.
+    pub(crate) learned: Option<&'a [Learned]>,
     /// What has become of what was pushed.
     pub(crate) pushed: &'a [LaneFigures],
     pub(crate) now: Timestamp,
@@ -102,6 +104,10 @@ impl Metrics {
             connections: ConnectionMetrics::new(&register)?,
             doors: DoorMetrics::new(&register)?,
             actions: ActionMetrics::new(&register)?,
+            journal_writable: register.add(IntGauge::new(
+                "foreshadow_journal_writable",
+                "Whether the action journal could be written at the last attempt.",
+            )?)?,
             learned: LearnedMetrics::new(&register)?,
             remote_write: RemoteWriteMetrics::new(&register)?,
             configured: Mutex::default(),
@@ -150,8 +156,12 @@ impl Metrics {
             .encoding
             .lock()
             .expect("no holder of this lock can panic");
-        self.actions.show(shown.newest);
-        self.learned.show(shown.learned);
+        if let Some(newest) = shown.newest {
+            self.actions.show(newest);
+        }
+        if let Some(learned) = shown.learned {
+            self.learned.show(learned);
+        }
         self.remote_write.show(shown.pushed);
         let configured = self
             .configured
@@ -241,8 +251,8 @@ mod tests {
 
     fn text(metrics: &Metrics) -> String {
         let shown = Shown {
-            newest: &[],
-            learned: &[],
+            newest: Some(&[]),
+            learned: Some(&[]),
             pushed: &[],
             now: Timestamp::from_seconds(100),
         };

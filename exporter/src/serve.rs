@@ -6,7 +6,7 @@ use crate::{
     cli::Serve,
     connections::{self, Connections, HEAD_LIMIT, Listener, Peer, TrackingAcceptor},
     door::Door,
-    http, keeper, logs, report,
+    http, journal, keeper, logs, report,
     signals::Signals,
 };
 use anyhow::Context as _;
@@ -50,6 +50,7 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     let listener = Listener::new(listener, connections)?;
     let actions = tokio::spawn(act(app.clone()));
     let keeper = tokio::spawn(keeper::keep(app.clone()));
+    let watch = tokio::spawn(journal::watch(app.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
 
     let handle = Handle::new();
@@ -74,7 +75,11 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     let rest = async {
         app.stopped().await;
         actions.await.context("the loop over actions broke off")?;
-        keeper.await.context("the keeping of models broke off")
+        keeper.await.context("the keeping of models broke off")?;
+        watch.await.context("the watch over the journal broke off")?;
+        // What is in its write-ahead log is moved into the database, even if somebody has deleted the log.
+        app.journal.close().await;
+        anyhow::Ok(())
     };
     if let Ok(ended) = timeout(GRACE, rest).await {
         ended?;
@@ -140,6 +145,10 @@ async fn act(app: Arc<App>) {
 }
 
 async fn tick(app: Arc<App>) {
+    // No effect without an entry before it, so nothing can be done; whoever watches the journal says so.
+    if app.journal.trouble().is_some() {
+        return;
+    }
     match app.remediation.tick(app.now()).await {
         Ok(done) => report::tick(&app.metrics.actions, &done),
         Err(error) => {

@@ -8,8 +8,12 @@ use crate::{
     work::{Finding, Job},
 };
 use series::{PromDuration, Timestamp};
-use std::{collections::BTreeSet, io, time::Duration};
-use store::{Action, Mode, StoreError};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io,
+    time::Duration,
+};
+use store::{Action, Finished, Mode, StoreError};
 
 /// Time for a look at the kill switch; it counts as thrown where that hangs.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
@@ -30,6 +34,37 @@ impl Remediation {
             return Ok(Some(reason));
         }
         self.cooling(workload, workload.cooldown.up, now).await
+    }
+
+    /// Why new actions on these workloads must wait, by name; none for those that need not.
+    pub(crate) async fn deferrals<'w>(
+        &self,
+        workloads: &BTreeMap<&'w str, &Workload>,
+        guards: &Guards,
+        now: Timestamp,
+    ) -> Result<HashMap<&'w str, String>, StoreError> {
+        let names: Vec<_> = workloads.keys().copied().collect();
+        if names.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let stop = kill_switch(guards).await;
+        if let Some(reason) = stop.or_else(|| maintenance(guards, now)) {
+            return Ok(names
+                .into_iter()
+                .map(|name| (name, reason.clone()))
+                .collect());
+        }
+        let finished = self.journal.all_last_finished(&names).await?;
+        let finished: HashMap<_, _> = finished
+            .iter()
+            .map(|last| (last.workload.as_str(), last))
+            .collect();
+        let cooling = workloads.iter().filter_map(|(name, workload)| {
+            let last = finished.get(name)?;
+            let reason = cooling(last, workload.cooldown.up, now)?;
+            Some((*name, reason))
+        });
+        Ok(cooling.collect())
     }
 
     /// The last look at the guards; the caller holds the gate.
@@ -101,11 +136,12 @@ impl Remediation {
         let Some(last) = self.journal.last_finished(&workload.name).await? else {
             return Ok(None);
         };
-        let ends = last.updated_at + pause;
-        Ok((now < ends).then(|| {
-            let rest = PromDuration::new(ends.since(now));
-            format!("cooling down for another {rest} after action {}", last.id)
-        }))
+        let last = Finished {
+            id: last.id,
+            workload: last.workload,
+            ended_at: last.updated_at,
+        };
+        Ok(cooling(&last, pause, now))
     }
 
     /// What the forecast has shown of late, if that is too bad to act on.
@@ -117,6 +153,15 @@ impl Remediation {
             question.forecast
         ))
     }
+}
+
+/// Why an action must wait after the one that ended last, if it must.
+fn cooling(last: &Finished, pause: Duration, now: Timestamp) -> Option<String> {
+    let ends = last.ended_at + pause;
+    (now < ends).then(|| {
+        let rest = PromDuration::new(ends.since(now));
+        format!("cooling down for another {rest} after action {}", last.id)
+    })
 }
 
 /// At least one, so that a small share of a few is not a kill switch.

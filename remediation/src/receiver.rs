@@ -9,7 +9,7 @@ use alertmanager_client::webhook::{Alert, Status, Webhook};
 use serde::Serialize;
 use serde_json::json;
 use series::Timestamp;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use store::{
     Accepted, ActionId, AlertStatus, Cause, Delivery, Intake, Outcome, Proposal, RecordedDelivery,
     StoreError,
@@ -78,12 +78,19 @@ impl Remediation {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Vec<Intake>, StoreError> {
-        let mut deferrals: HashMap<&str, Option<String>> = HashMap::new();
-        let mut intakes = Vec::with_capacity(webhook.alerts.len());
-        for alert in &webhook.alerts {
+        let about = webhook.alerts.iter().map(|alert| {
+            let mut workloads = settings.workloads.iter();
+            workloads.find(|workload| is_about(alert, workload))
+        });
+        let about: Vec<_> = about.collect();
+        let asked: BTreeMap<_, _> = std::iter::zip(&webhook.alerts, &about)
+            .filter(|(alert, _)| alert.status == Status::Firing)
+            .filter_map(|(_, workload)| workload.map(|workload| (workload.name.as_str(), workload)))
+            .collect();
+        let deferrals = self.deferrals(&asked, &settings.guards, now).await?;
+        let intake = |(alert, workload): (&Alert, Option<&Workload>)| {
             let delivery = delivery(webhook, alert, now);
-            let workload = settings.workloads.iter().find(|w| is_about(alert, w));
-            intakes.push(match (delivery.status, workload) {
+            match (delivery.status, workload) {
                 (AlertStatus::Resolved, workload) => Intake::Ends {
                     delivery,
                     workload: workload.map(|workload| workload.name.clone()),
@@ -91,33 +98,32 @@ impl Remediation {
                 },
                 (AlertStatus::Firing, Some(workload)) => {
                     let name = workload.name.as_str();
-                    if !deferrals.contains_key(name) {
-                        let deferral = self.deferral(workload, &settings.guards, now);
-                        deferrals.insert(name, deferral.await?);
-                    }
                     Intake::Asks {
                         delivery,
                         proposal: proposal(workload, format!("an alert about {name} fires"), now),
-                        deferral: deferrals[name].clone(),
+                        deferral: deferrals.get(name).cloned(),
                     }
                 }
                 (AlertStatus::Firing, None) => Intake::Strays {
                     delivery,
                     reason: "no workload's `match` fits the labels of the alert".to_owned(),
                 },
-            });
-        }
-        Ok(intakes)
+            }
+        };
+        Ok(std::iter::zip(&webhook.alerts, about).map(intake).collect())
     }
 }
 
+/// Tells of what is new. What is sent again is most of what comes in at a bad hour.
 fn told(accepted: Accepted) -> AlertReceipt {
     let receipt = receipt(accepted);
+    if receipt.is_duplicate {
+        return receipt;
+    }
     tracing::info!(
         fingerprint = receipt.fingerprint,
         status = %receipt.status,
         outcome = %receipt.outcome,
-        duplicate = receipt.is_duplicate,
         workload = receipt.workload,
         reason = receipt.reason,
         "alert taken in"
@@ -142,15 +148,20 @@ fn delivery(webhook: &Webhook, alert: &Alert, now: Timestamp) -> Delivery {
     Delivery {
         cause: Cause {
             fingerprint: alert.fingerprint.clone(),
-            starts_at: Timestamp::from_millis(alert.starts_at.as_millisecond()),
+            starts_at: time(alert.starts_at),
         },
         status: match alert.status {
             Status::Firing => AlertStatus::Firing,
             Status::Resolved => AlertStatus::Resolved,
         },
+        ends_at: alert.ends_at.map(time),
         received_at: now,
         alert: is_kept.then_some(said),
     }
+}
+
+fn time(at: jiff::Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.as_millisecond())
 }
 
 fn is_about(alert: &Alert, workload: &Workload) -> bool {

@@ -26,11 +26,13 @@ impl Remediation {
         self.take_up_again(&current.settings, now).await
     }
 
-    /// Deferred alerts that nothing stands against any more.
+    /// Deferred alerts that nothing stands against any more, and those that fire anew since their end was heard.
     async fn take_up(&self, settings: &Settings, now: Timestamp) -> Result<(), StoreError> {
         let mut waiting = BTreeSet::new();
         let since = now - ATTENTION;
-        for deferred in self.journal.deferred(since, MAX_DEFERRED).await? {
+        let doubted = self.journal.doubted(now, MAX_DEFERRED).await?;
+        let deferred = self.journal.deferred(since, MAX_DEFERRED).await?;
+        for deferred in doubted.into_iter().chain(deferred) {
             let name = deferred.workload.unwrap_or_default();
             let Some(workload) = settings.workload(&name) else {
                 continue;
@@ -49,6 +51,7 @@ impl Remediation {
             let delivery = Delivery {
                 cause: deferred.cause,
                 status: deferred.status,
+                ends_at: None,
                 received_at: now,
                 alert: deferred.alert,
             };

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use series::Timestamp;
 
-/// One firing of one alert; the same alert that fires again later has another beginning.
+/// One firing of one alert, as it was delivered. Alertmanager may move the beginning, and keep it when the alert fires
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Cause {
     /// The hash of the alert's labels.
@@ -24,13 +25,15 @@ words! {
     Resolved = "resolved",
 }
 
-/// One alert of one notification. Deliveries that agree in cause and status are the same one, sent again.
+/// One alert of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Which firing.
     pub cause: Cause,
     /// Whether it fires or has stopped.
     pub status: AlertStatus,
+    /// When it stopped, as its end says; none while it fires.
+    pub ends_at: Option<Timestamp>,
     /// When we heard of it.
     pub received_at: Timestamp,
     /// What the alert said, where that is kept.
@@ -48,7 +51,7 @@ words! {
     Superseded = "superseded",
     /// The end of an alert, with no action to end.
     Resolved = "resolved",
-    /// Heard of after its end.
+    /// Heard of right after its end; looked at again in case it fires anew.
     Ignored = "ignored",
     /// No workload is about it.
     Unmatched = "unmatched",
@@ -60,7 +63,7 @@ impl Outcome {
     /// Whether the same delivery may come to something else when it is heard of again, as guards and the
     /// configuration change.
     pub(crate) const fn is_provisional(self) -> bool {
-        matches!(self, Self::Deferred | Self::Unmatched)
+        matches!(self, Self::Deferred | Self::Unmatched | Self::Ignored)
     }
 }
 

@@ -14,6 +14,31 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file cannot be made, or cannot be kept to its owner.
+    #[error("cannot prepare the journal {}", path.display())]
+    File {
+        /// The journal's path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file that was opened is not at its path any more.
+    #[error("{} is gone: put it back, or start the program anew", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another file has taken the place of the one that was opened.
+    #[error(
+        "{} is not the file that was opened: put that one back, or start the program anew",
+        path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be opened, or is no usable journal.
     #[error("cannot open the journal {}", path.display())]
     Open {
@@ -72,6 +97,9 @@ pub enum StoreError {
     /// Notifications come in faster than they can be written; nothing was changed.
     #[error("too many alerts wait to be written to the journal")]
     Behind,
+    /// The disk does not answer; whether anything was written is not known.
+    #[error("the journal's file system does not answer")]
+    Slow,
     /// What hindered all that were to share a commit; nothing was changed.
     #[error(transparent)]
     Shared(Arc<StoreError>),
@@ -81,6 +109,48 @@ pub enum StoreError {
         /// The workload.
         workload: String,
     },
+}
+
+/// SQLite's primary result codes that tell of the files rather than of the statement.
+const FAULTS: [u32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];
+
+impl StoreError {
+    /// Whether the files, and not what was asked of them, stand in the way of writing.
+    pub(crate) fn is_fault(&self) -> bool {
+        match self {
+            Self::Folder { .. }
+            | Self::File { .. }
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
+            | Self::Open { .. }
+            | Self::Slow => true,
+            Self::Database { source, .. } => is_fault(source),
+            Self::Shared(error) => error.is_fault(),
+            _ => false,
+        }
+    }
+
+    /// The error with its causes in one line.
+    pub(crate) fn in_full(&self) -> String {
+        let first: &dyn std::error::Error = self;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        let words: Vec<_> = causes.map(ToString::to_string).collect();
+        words.join(": ")
+    }
+}
+
+fn is_fault(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<u32>().ok());
+            code.is_some_and(|code| FAULTS.contains(&(code & 0xff)))
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
 }
 
 /// Wraps what the database says; `what` completes "cannot …".

@@ -3,7 +3,7 @@
 //! A commit waits for the disk, and the journal has one writer: one commit a notification would make each wait for all
 //! before it. So whoever comes while a commit is under way lines up, and the next commit takes all of them.
 
-use crate::{Accepted, Intake, Journal, StoreError, accept::take_together};
+use crate::{Accepted, Intake, Journal, StoreError, batch::take_together};
 use std::{
     collections::VecDeque,
     sync::{
@@ -79,9 +79,10 @@ impl Journal {
     /// transaction. Once this returns, they are on the disk; whoever hangs up before may find them there, too.
     ///
     /// A firing alert that is known changes nothing, unless nothing came of it before because a guard stood
-    /// against it or no workload was about it; one whose end was heard already is ignored; where the workload
-    /// has an open action, the alert joins it; where something stands against a new one, it is deferred; else an
-    /// action is proposed. The end of the last alert that calls for an action without an effect supersedes it.
+    /// against it or no workload was about it; one whose end was heard right before is ignored until
+    /// [`Journal::doubted`] names it; where the workload has an open action, the alert joins it; where something stands
+    /// against a new one, it is deferred; else an action is proposed. An end ends every beginning of its alert up to
+    /// it, and the end of the last alert that calls for an action without an effect supersedes it.
     pub async fn take_in(&self, intakes: Vec<Intake>) -> Result<Vec<Accepted>, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.line.join(Waiting { intakes, answer })?;
@@ -111,30 +112,29 @@ impl Journal {
     }
 
     async fn take_batch(&self, batch: &[Vec<Intake>]) -> Vec<Answer> {
-        if batch.len() > 1
-            && let Ok(tx) = self.write().await
-            && let Ok(all) = take_together(tx, batch).await
-        {
-            return all.into_iter().map(Ok).collect();
+        match self.take_all(batch).await {
+            Ok(all) => all.into_iter().map(Ok).collect(),
+            // Nobody is made to wait for that to show again.
+            Err(error) if batch.len() == 1 || error.is_fault() => {
+                let error = Arc::new(error);
+                let same = |_| Err(StoreError::Shared(Arc::clone(&error)));
+                batch.iter().map(same).collect()
+            }
+            Err(_) => self.take_apart(batch).await,
         }
-        self.take_apart(batch).await
     }
 
-    /// One by one, so that each hears of its own failure. Where the journal cannot be written at all, nobody is made
-    /// to wait for that to show again.
+    async fn take_all(&self, batch: &[Vec<Intake>]) -> Result<Vec<Vec<Accepted>>, StoreError> {
+        let mut tx = self.write().await?;
+        let taken = take_together(&mut tx, batch).await;
+        tx.finish("commit a notification", taken).await
+    }
+
+    /// One by one, so that each hears of its own failure.
     async fn take_apart(&self, batch: &[Vec<Intake>]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(batch.len());
         for intakes in batch {
-            let tx = match self.write().await {
-                Ok(tx) => tx,
-                Err(error) => {
-                    let error = Arc::new(error);
-                    let rest = || Err(StoreError::Shared(Arc::clone(&error)));
-                    answers.resize_with(batch.len(), rest);
-                    break;
-                }
-            };
-            let taken = take_together(tx, std::slice::from_ref(intakes)).await;
+            let taken = self.take_all(std::slice::from_ref(intakes)).await;
             answers.push(taken.map(|mut taken| taken.pop().unwrap_or_default()));
         }
         answers

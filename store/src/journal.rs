@@ -1,11 +1,11 @@
 //! Opening the file.
 
-use crate::{StoreError, error::doing, intake::Line, schema};
+use crate::{StoreError, error::doing, file::JournalFile, health::Health, intake::Line, schema};
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// The action journal. Cheap to clone; all clones share the file.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Journal {
     pub(crate) urgent: SqlitePool,
     /// Notifications that wait for the next commit.
     pub(crate) line: Arc<Line>,
+    pub(crate) file: Arc<JournalFile>,
+    pub(crate) health: Arc<Health>,
 }
 
 /// How long another process, such as the command line, may hold the lock before we give up.
@@ -36,13 +38,8 @@ const MAX_READERS: u32 = 4;
 impl Journal {
     /// Opens the file, or makes it and its folder, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
-                path: path.to_owned(),
-                source,
-            })?;
-        }
-        Self::connect(path)
+        let file = JournalFile::prepare(path)?;
+        Self::connect(file)
             .await
             .map_err(|source| StoreError::Open {
                 path: path.to_owned(),
@@ -50,11 +47,12 @@ impl Journal {
             })
     }
 
-    async fn connect(path: &Path) -> Result<Self, StoreError> {
+    async fn connect(file: JournalFile) -> Result<Self, StoreError> {
         let failed = doing("connect to the file");
         let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
+            .filename(file.path())
+            // One that is gone while we run is not made anew, without anything in it.
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
@@ -64,6 +62,16 @@ impl Journal {
             SqlitePoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                // The last connection that is closed takes the write-ahead log with it.
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_release(|connection, _| {
+                    Box::pin(async {
+                        // A rollback that is under way has ended by the answer.
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 // A file does not hang up, as a server does.
                 .test_before_acquire(false)
         };
@@ -83,22 +91,20 @@ impl Journal {
             readers,
             urgent,
             line: Arc::default(),
+            file: Arc::new(file),
+            health: Arc::default(),
         })
     }
 
     /// Waits for running operations and closes the file. Dropping the journal is safe too.
     pub async fn close(&self) {
+        if self.find_file().await.is_err() {
+            // The last connection deletes the write-ahead log by its name, which may be another journal's by now.
+            std::mem::forget(self.clone());
+            return;
+        }
         self.urgent.close().await;
         self.readers.close().await;
         self.writer.close().await;
-    }
-
-    /// A transaction that holds the write lock from its beginning, so that what it reads stays true.
-    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        let failed = doing("begin to write to the journal");
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed)
     }
 }

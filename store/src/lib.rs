@@ -5,13 +5,18 @@
 
 mod accept;
 mod action;
+mod batch;
 mod delivery;
 mod error;
 mod export;
+mod file;
+mod health;
 mod intake;
 mod journal;
+mod known;
 mod look;
 mod lookup;
+mod occurrence;
 mod read;
 mod record;
 mod renewal;
@@ -19,6 +24,7 @@ mod rows;
 mod schema;
 mod switch;
 mod transition;
+mod writing;
 
 pub use accept::{Accepted, Intake, Proposal};
 pub use action::{Action, ActionId, Mode, State, UnknownWord};
@@ -27,6 +33,6 @@ pub use error::StoreError;
 pub use export::Record;
 pub use journal::Journal;
 pub use look::{Look, LookVerdict};
-pub use read::ActionFilter;
+pub use read::{ActionFilter, Finished};
 pub use switch::SwitchTurn;
 pub use transition::{Change, Transition};

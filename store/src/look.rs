@@ -46,28 +46,9 @@ pub struct Look {
 impl Journal {
     /// Writes looks down, all or none.
     pub async fn note_looks(&self, id: ActionId, looks: &[Look]) -> Result<(), StoreError> {
-        let failed = doing("write down a look at an effect");
         let mut tx = self.write().await?;
-        for look in looks {
-            sqlx::query(
-                r#"INSERT INTO looks
-                       (action, stage, number, at, "check", verdict, "before", "after", reason)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
-            )
-            .bind(id.to_string())
-            .bind(look.stage)
-            .bind(look.number)
-            .bind(look.at.as_millis())
-            .bind(&look.check)
-            .bind(look.verdict.as_str())
-            .bind(look.before.as_ref().map(Value::to_string))
-            .bind(look.after.as_ref().map(Value::to_string))
-            .bind(&look.reason)
-            .execute(&mut *tx)
-            .await
-            .map_err(&failed)?;
-        }
-        tx.commit().await.map_err(failed)
+        let noted = note(&mut tx, id, looks).await;
+        tx.finish("commit a look at an effect", noted).await
     }
 
     /// All looks at an action's effect, oldest first.
@@ -76,6 +57,33 @@ impl Journal {
         let mut connection = self.readers.acquire().await.map_err(failed)?;
         looks(&mut connection, id).await
     }
+}
+
+async fn note(
+    connection: &mut SqliteConnection,
+    id: ActionId,
+    looks: &[Look],
+) -> Result<(), StoreError> {
+    for look in looks {
+        sqlx::query(
+            r#"INSERT INTO looks
+                   (action, stage, number, at, "check", verdict, "before", "after", reason)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+        )
+        .bind(id.to_string())
+        .bind(look.stage)
+        .bind(look.number)
+        .bind(look.at.as_millis())
+        .bind(&look.check)
+        .bind(look.verdict.as_str())
+        .bind(look.before.as_ref().map(Value::to_string))
+        .bind(look.after.as_ref().map(Value::to_string))
+        .bind(&look.reason)
+        .execute(&mut *connection)
+        .await
+        .map_err(doing("write down a look at an effect"))?;
+    }
+    Ok(())
 }
 
 /// All looks at an action's effect, oldest first.

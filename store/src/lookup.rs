@@ -1,46 +1,49 @@
 //! What must be known, within a transaction, before a delivery is judged.
 
-use crate::{
-    Action, ActionId, AlertStatus, Cause, Delivery, RecordedDelivery, StoreError, error::doing,
-    rows,
-};
+use crate::{Action, ActionId, State, StoreError, error::doing, rows};
 use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
 
-/// What was written down of the same delivery before.
-pub(crate) async fn known(
-    connection: &mut SqliteConnection,
-    delivery: &Delivery,
-) -> Result<Option<RecordedDelivery>, StoreError> {
-    let row = sqlx::query(
-        "SELECT * FROM deliveries WHERE fingerprint = $1 AND starts_at = $2 AND status = $3",
-    )
-    .bind(&delivery.cause.fingerprint)
-    .bind(delivery.cause.starts_at.as_millis())
-    .bind(delivery.status.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(doing("look up a delivery"))?;
-    row.map(|row| rows::delivery(&row)).transpose()
+/// An action that still runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) id: ActionId,
+    pub(crate) workload: String,
+    pub(crate) state: State,
 }
 
-/// What was written down before of the beginning and of the end of one firing, in this order.
-pub(crate) async fn both(
+/// The open actions on some workloads.
+pub(crate) async fn open_on(
     connection: &mut SqliteConnection,
-    cause: &Cause,
-) -> Result<[Option<RecordedDelivery>; 2], StoreError> {
-    let rows = sqlx::query("SELECT * FROM deliveries WHERE fingerprint = $1 AND starts_at = $2")
-        .bind(&cause.fingerprint)
-        .bind(cause.starts_at.as_millis())
-        .fetch_all(connection)
-        .await
-        .map_err(doing("look up the deliveries of an alert"))?;
-    let mut both = [None, None];
-    for row in &rows {
-        let recorded = rows::delivery(row)?;
-        let idx = usize::from(recorded.status == AlertStatus::Resolved);
-        both[idx] = Some(recorded);
+    workloads: &BTreeSet<&str>,
+) -> Result<Vec<Open>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, workload, state FROM open_actions WHERE workload IN (SELECT value FROM json_each($1))",
+    )
+    .bind(serde_json::json!(workloads).to_string())
+    .fetch_all(connection)
+    .await
+    .map_err(doing("look for open actions"))?;
+    rows.iter().map(rows::open).collect()
+}
+
+/// The states of some actions.
+pub(crate) async fn states(
+    connection: &mut SqliteConnection,
+    actions: &BTreeSet<ActionId>,
+) -> Result<Vec<(ActionId, State)>, StoreError> {
+    if actions.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(both)
+    let rows = sqlx::query(
+        "SELECT id, workload, state FROM actions WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(serde_json::json!(actions).to_string())
+    .fetch_all(connection)
+    .await
+    .map_err(doing("look up the states of actions"))?;
+    let open = rows.iter().map(rows::open);
+    open.map(|one| one.map(|one| (one.id, one.state))).collect()
 }
 
 /// The one action that holds a workload, if any.
@@ -53,24 +56,6 @@ pub(crate) async fn open_action(
         .fetch_optional(connection)
         .await
         .map_err(doing("look for an open action"))?;
-    row.map(|row| rows::action(&row)).transpose()
-}
-
-/// The action that this firing brought about or joined.
-pub(crate) async fn caused_by(
-    connection: &mut SqliteConnection,
-    cause: &Cause,
-) -> Result<Option<Action>, StoreError> {
-    let row = sqlx::query(
-        "SELECT actions.* FROM actions JOIN deliveries ON deliveries.action = actions.id
-         WHERE deliveries.fingerprint = $1 AND deliveries.starts_at = $2
-           AND deliveries.status = 'firing'",
-    )
-    .bind(&cause.fingerprint)
-    .bind(cause.starts_at.as_millis())
-    .fetch_optional(connection)
-    .await
-    .map_err(doing("look for the action of an alert"))?;
     row.map(|row| rows::action(&row)).transpose()
 }
 

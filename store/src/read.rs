@@ -1,8 +1,8 @@
 //! Questions to the journal.
 
 use crate::{
-    Action, ActionId, Journal, RecordedDelivery, State, StoreError, error::doing, lookup, rows,
-    transition,
+    Action, ActionId, Journal, RecordedDelivery, State, StoreError, error::doing, lookup,
+    occurrence::DOUBT, rows, transition,
 };
 use series::Timestamp;
 
@@ -15,6 +15,17 @@ pub struct ActionFilter {
     pub state: Option<State>,
     /// Only those proposed before this one: the last of one page leads to the next.
     pub before: Option<ActionId>,
+}
+
+/// An action that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Which one.
+    pub id: ActionId,
+    /// On which workload.
+    pub workload: String,
+    /// When it ended.
+    pub ended_at: Timestamp,
 }
 
 impl Journal {
@@ -82,6 +93,41 @@ impl Journal {
         .await
         .map_err(doing("list deferred deliveries"))?;
         rows.iter().map(rows::delivery).collect()
+    }
+
+    /// At most `limit` beginnings that were heard of right after their end and have not been ended again for as long
+    /// as a late copy would be, oldest first: they fire anew.
+    pub async fn doubted(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<RecordedDelivery>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM firing WHERE outcome = 'ignored' AND received_at <= $1
+             ORDER BY received_at LIMIT $2",
+        )
+        .bind((now - DOUBT).as_millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list alerts that may fire anew"))?;
+        rows.iter().map(rows::delivery).collect()
+    }
+
+    /// For each of these workloads the action that ended last, among those whose effect was ordered.
+    pub async fn all_last_finished(&self, workloads: &[&str]) -> Result<Vec<Finished>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, workload, updated_at FROM json_each($1) AS asked JOIN actions ON id = (
+                 SELECT id FROM actions
+                 WHERE workload = asked.value AND applied_at IS NOT NULL
+                   AND state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
+                 ORDER BY updated_at DESC, id DESC LIMIT 1)",
+        )
+        .bind(serde_json::json!(workloads).to_string())
+        .fetch_all(&self.urgent)
+        .await
+        .map_err(doing("look for the last actions on workloads"))?;
+        rows.iter().map(rows::finished).collect()
     }
 
     /// The action on a workload that ended last, among those whose effect was ordered.

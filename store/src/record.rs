@@ -1,8 +1,9 @@
-//! Writing a delivery down, and forgetting the oldest ones in turn.
+//! Writing deliveries down, and forgetting the oldest ones in turn.
 
-use crate::{Accepted, Delivery, StoreError, accept::Verdict, error::doing, rows};
-use serde_json::Value;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use crate::{Accepted, StoreError, error::doing, known::Row};
+use serde_json::{Value, json};
+use series::Timestamp;
+use sqlx::SqliteConnection;
 use std::time::Duration;
 
 /// How long deliveries are kept. An alert that fires for longer is new when it is heard of again.
@@ -12,58 +13,90 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 /// no delivery waits for a great clean-up.
 const MAX_FORGOTTEN: usize = 10;
 
-/// Writes down what became of a delivery.
-pub(crate) async fn record(
-    tx: &mut Transaction<'static, Sqlite>,
-    delivery: &Delivery,
-    verdict: Verdict,
-) -> Result<Accepted, StoreError> {
-    let row = sqlx::query(
-        "INSERT INTO deliveries
-             (fingerprint, starts_at, status, workload, received_at, outcome, reason, action, alert)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (fingerprint, starts_at, status) DO UPDATE
-             SET workload = excluded.workload, outcome = excluded.outcome, reason = excluded.reason,
-                 action = excluded.action, alert = coalesce(excluded.alert, alert)
-         RETURNING *",
-    )
-    .bind(&delivery.cause.fingerprint)
-    .bind(delivery.cause.starts_at.as_millis())
-    .bind(delivery.status.as_str())
-    .bind(&verdict.workload)
-    .bind(delivery.received_at.as_millis())
-    .bind(verdict.outcome.as_str())
-    .bind(&verdict.reason)
-    .bind(verdict.action.map(|id| id.to_string()))
-    .bind(delivery.alert.as_ref().map(Value::to_string))
-    .fetch_one(&mut **tx)
-    .await
-    .map_err(doing("write down a delivery"))?;
-    let recorded = rows::delivery(&row)?;
-    Ok(Accepted::New(recorded))
+/// Writes down what is new of some deliveries, by two statements however many they are.
+pub(crate) async fn write_down(
+    connection: &mut SqliteConnection,
+    rows: &[Row],
+) -> Result<(), StoreError> {
+    let (old, new): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .filter(|row| row.is_changed)
+        .partition(|row| row.seq.is_some());
+    if !old.is_empty() {
+        sqlx::query(
+            "UPDATE deliveries SET begun_at = value ->> 'begun_at', ended_at = value ->> 'ended_at',
+                 workload = value ->> 'workload', outcome = value ->> 'outcome', reason = value ->> 'reason',
+                 action = value ->> 'action', alert = coalesce(value ->> 'alert', alert)
+             FROM json_each($1) WHERE seq = value ->> 'seq'",
+        )
+        .bind(as_json(&old))
+        .execute(&mut *connection)
+        .await
+        .map_err(doing("write down what became of deliveries"))?;
+    }
+    if !new.is_empty() {
+        sqlx::query(
+            "INSERT INTO deliveries (fingerprint, starts_at, status, begun_at, ends_at, ended_at, workload, received_at,
+                 outcome, reason, action, alert)
+             SELECT value ->> 'fingerprint', value ->> 'starts_at', value ->> 'status', value ->> 'begun_at',
+                 value ->> 'ends_at', value ->> 'ended_at', value ->> 'workload', value ->> 'received_at',
+                 value ->> 'outcome', value ->> 'reason', value ->> 'action', value ->> 'alert'
+             FROM json_each($1) ORDER BY key",
+        )
+        .bind(as_json(&new))
+        .execute(connection)
+        .await
+        .map_err(doing("write down deliveries"))?;
+    }
+    Ok(())
+}
+
+fn as_json(rows: &[&Row]) -> String {
+    let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let row = |row: &&Row| {
+        let delivery = &row.delivery;
+        json!({
+            "seq": row.seq,
+            "fingerprint": delivery.cause.fingerprint,
+            "starts_at": delivery.cause.starts_at.as_millis(),
+            "status": delivery.status,
+            "begun_at": row.begun_at.as_millis(),
+            "ends_at": millis(row.ends_at),
+            "ended_at": millis(row.ended_at),
+            "workload": delivery.workload,
+            "received_at": delivery.received_at.as_millis(),
+            "outcome": delivery.outcome,
+            "reason": delivery.reason,
+            "action": delivery.action,
+            "alert": delivery.alert.as_ref().map(Value::to_string),
+        })
+    };
+    Value::Array(rows.iter().map(row).collect()).to_string()
 }
 
 /// Deletes old deliveries for those that are new. Those of open actions stay: whether their alerts still fire is
 /// asked for.
 pub(crate) async fn make_room(
     connection: &mut SqliteConnection,
-    accepted: &[Accepted],
+    accepted: impl Iterator<Item = &Accepted>,
 ) -> Result<(), StoreError> {
-    let new = accepted.iter().filter_map(|accepted| match accepted {
-        Accepted::New(delivery) => Some(delivery.received_at),
-        Accepted::Duplicate(_) => None,
-    });
-    let Some(now) = new.clone().max() else {
+    let new: Vec<_> = accepted
+        .filter_map(|accepted| match accepted {
+            Accepted::New(delivery) => Some(delivery.received_at),
+            Accepted::Duplicate(_) => None,
+        })
+        .collect();
+    let Some(now) = new.iter().max() else {
         return Ok(());
     };
-    let n_forgotten = new.count().saturating_mul(MAX_FORGOTTEN);
+    let n_forgotten = new.len().saturating_mul(MAX_FORGOTTEN);
     sqlx::query(
-        "DELETE FROM deliveries WHERE rowid IN (
-             SELECT rowid FROM deliveries
+        "DELETE FROM deliveries WHERE seq IN (
+             SELECT seq FROM deliveries
              WHERE received_at < $1 AND (action IS NULL OR action NOT IN (SELECT id FROM open_actions))
              ORDER BY received_at LIMIT $2)",
     )
-    .bind((now - RETENTION).as_millis())
+    .bind((*now - RETENTION).as_millis())
     .bind(i64::try_from(n_forgotten).unwrap_or(i64::MAX))
     .execute(connection)
     .await

@@ -37,27 +37,35 @@ impl Journal {
         now: Timestamp,
     ) -> Result<Option<ActionId>, StoreError> {
         let mut tx = self.write().await?;
-        if open_action(&mut tx, &proposal.workload).await?.is_some() {
-            return Ok(None);
-        }
-        let Some(delivery) = oldest_firing(&mut tx, past, now).await? else {
-            return Ok(None);
-        };
-        let id = propose(&mut tx, &delivery, proposal).await?;
-        sqlx::query(
-            "UPDATE deliveries SET action = $1, reason = $2
-             WHERE (fingerprint, starts_at, status) IN (
-                 SELECT fingerprint, starts_at, status FROM outlasting WHERE workload = $3)",
-        )
-        .bind(id.to_string())
-        .bind(&proposal.reason)
-        .bind(&proposal.workload)
-        .execute(&mut *tx)
-        .await
-        .map_err(doing("hand alerts on to another action"))?;
-        tx.commit().await.map_err(doing("commit another action"))?;
-        Ok(Some(id))
+        let proposed = hand_on(&mut tx, past, proposal, now).await;
+        tx.finish("commit another action", proposed).await
     }
+}
+
+async fn hand_on(
+    connection: &mut SqliteConnection,
+    past: ActionId,
+    proposal: &Proposal,
+    now: Timestamp,
+) -> Result<Option<ActionId>, StoreError> {
+    if open_action(connection, &proposal.workload).await?.is_some() {
+        return Ok(None);
+    }
+    let Some(delivery) = oldest_firing(connection, past, now).await? else {
+        return Ok(None);
+    };
+    let id = propose(connection, &delivery, proposal).await?;
+    sqlx::query(
+        "UPDATE deliveries SET action = $1, reason = $2
+         WHERE seq IN (SELECT seq FROM outlasting WHERE workload = $3)",
+    )
+    .bind(id.to_string())
+    .bind(&proposal.reason)
+    .bind(&proposal.workload)
+    .execute(connection)
+    .await
+    .map_err(doing("hand alerts on to another action"))?;
+    Ok(Some(id))
 }
 
 /// The alert that has called for an action for longest, as if it were heard of now.
@@ -76,6 +84,7 @@ async fn oldest_firing(
     Ok(recorded.map(|recorded| Delivery {
         cause: recorded.cause,
         status: AlertStatus::Firing,
+        ends_at: None,
         received_at: now,
         alert: recorded.alert,
     }))

@@ -1,11 +1,11 @@
 //! From rows to values.
 
 use crate::{
-    Action, Cause, Look, RecordedDelivery, StoreError, SwitchTurn, Transition, UnknownWord,
-    error::doing,
+    Action, Cause, Finished, Look, RecordedDelivery, StoreError, SwitchTurn, Transition,
+    UnknownWord, error::doing, known::Row, lookup::Open,
 };
 use series::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row as _, sqlite::SqliteRow};
 use std::str::FromStr;
 
 /// Reads the columns of one row.
@@ -113,6 +113,38 @@ pub(crate) fn delivery(row: &SqliteRow) -> Result<RecordedDelivery, StoreError> 
         reason: row.get("reason")?,
         action: row.maybe_word("action")?,
         alert: row.json("alert")?,
+    })
+}
+
+/// A delivery with what only the taking in of others needs.
+pub(crate) fn row(row: &SqliteRow) -> Result<Row, StoreError> {
+    let recorded = delivery(row)?;
+    let row = Columns(row);
+    Ok(Row {
+        seq: row.get("seq")?,
+        begun_at: row.time("begun_at")?,
+        ends_at: row.maybe_time("ends_at")?,
+        ended_at: row.maybe_time("ended_at")?,
+        delivery: recorded,
+        is_changed: false,
+    })
+}
+
+pub(crate) fn open(row: &SqliteRow) -> Result<Open, StoreError> {
+    let row = Columns(row);
+    Ok(Open {
+        id: row.word("id")?,
+        workload: row.get("workload")?,
+        state: row.word("state")?,
+    })
+}
+
+pub(crate) fn finished(row: &SqliteRow) -> Result<Finished, StoreError> {
+    let row = Columns(row);
+    Ok(Finished {
+        id: row.word("id")?,
+        workload: row.get("workload")?,
+        ended_at: row.time("updated_at")?,
     })
 }
 

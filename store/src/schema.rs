@@ -4,11 +4,12 @@ use crate::{StoreError, error::doing};
 use sqlx::SqlitePool;
 
 /// Each file takes the schema to its version from the one before; a published file is never changed.
-const VERSIONS: [(i64, &str); 4] = [
+const VERSIONS: [(i64, &str); 5] = [
     (1, include_str!("sql/0001_journal.sql")),
     (2, include_str!("sql/0002_views.sql")),
     (3, include_str!("sql/0003_rollouts.sql")),
     (4, include_str!("sql/0004_kill_switch.sql")),
+    (5, include_str!("sql/0005_occurrences.sql")),
 ];
 
 /// The version that this program writes.

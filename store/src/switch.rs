@@ -29,15 +29,20 @@ impl Journal {
         actor: &str,
         reason: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO kill_switch (thrown, at, actor, reason) VALUES ($1, $2, $3, $4)")
-            .bind(thrown)
-            .bind(at.as_millis())
-            .bind(actor)
-            .bind(reason)
-            .execute(&self.writer)
-            .await
-            .map_err(doing("write down a turn of the kill switch"))?;
-        Ok(())
+        let mut tx = self.write().await?;
+        let insert = sqlx::query(
+            "INSERT INTO kill_switch (thrown, at, actor, reason) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(thrown)
+        .bind(at.as_millis())
+        .bind(actor)
+        .bind(reason)
+        .execute(&mut *tx)
+        .await;
+        let noted = insert
+            .map(drop)
+            .map_err(doing("write down a turn of the kill switch"));
+        tx.finish("commit a turn of the kill switch", noted).await
     }
 
     /// The last turn of the kill switch; none where nobody ever turned it here.

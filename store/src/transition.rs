@@ -4,7 +4,7 @@ use crate::{Action, ActionId, Journal, State, StoreError, action::rfc3339, error
 use serde::Serialize;
 use serde_json::Value;
 use series::Timestamp;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 /// One line of an action's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,28 +82,28 @@ impl Journal {
         change: &Change,
     ) -> Result<Action, StoreError> {
         let mut tx = self.write().await?;
-        let action = swap(&mut tx, id, from, change).await?;
-        let failed = doing("commit a transition");
-        tx.commit().await.map_err(failed)?;
-        Ok(action)
+        let moved = swap(&mut tx, id, from, change).await;
+        tx.finish("commit a transition", moved).await
     }
 
     /// Keeps what was measured of an action, in place of what was kept before. It moves nothing.
     pub async fn note_effect(&self, id: ActionId, effect: &Value) -> Result<(), StoreError> {
-        let failed = doing("write down what was measured");
-        sqlx::query("UPDATE actions SET effect = $2 WHERE id = $1")
+        let mut tx = self.write().await?;
+        let update = sqlx::query("UPDATE actions SET effect = $2 WHERE id = $1")
             .bind(id.to_string())
             .bind(effect.to_string())
-            .execute(&self.writer)
-            .await
-            .map_err(failed)?;
-        Ok(())
+            .execute(&mut *tx)
+            .await;
+        let noted = update
+            .map(drop)
+            .map_err(doing("write down what was measured"));
+        tx.finish("commit what was measured", noted).await
     }
 }
 
 /// The compare-and-swap itself, for transactions that do more.
 pub(crate) async fn swap(
-    tx: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     id: ActionId,
     from: State,
     change: &Change,
@@ -126,16 +126,16 @@ pub(crate) async fn swap(
     .bind(change.pre_image.as_ref().map(Value::to_string))
     .bind(change.stage)
     .bind(change.of_plan)
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *connection)
     .await;
     match updated {
         Ok(Some(row)) => {
-            append(tx, id, Some(from), change).await?;
+            append(connection, id, Some(from), change).await?;
             rows::action(&row)
         }
-        Ok(None) => Err(why_not(tx, id, from).await?),
+        Ok(None) => Err(why_not(connection, id, from).await?),
         Err(error) if is_unique_violation(&error) => Err(StoreError::Busy {
-            workload: fetch(tx, id).await?.workload,
+            workload: fetch(connection, id).await?.workload,
         }),
         Err(source) => Err(doing("move an action")(source)),
     }

@@ -41,6 +41,7 @@ fn delivery(fingerprint: &str, status: AlertStatus) -> Delivery {
     Delivery {
         cause,
         status,
+        ends_at: None,
         received_at: NOW,
         alert: None,
     }

@@ -13,9 +13,16 @@ pub(super) async fn healthy() -> &'static str {
 }
 
 /// Ready once the configuration is loaded and the groups are being evaluated, which is before the socket
-/// is served; a Prometheus that is away does not make Foreshadow unready.
-pub(super) async fn ready() -> &'static str {
-    "Foreshadow is ready.\n"
+/// is served, as long as alerts and decisions can be written down; a Prometheus that is away does not make
+/// Foreshadow unready.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.journal.trouble() {
+        None => "Foreshadow is ready.\n".into_response(),
+        Some(trouble) => {
+            let sentence = format!("Foreshadow is not ready: {trouble}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
+        }
+    }
 }
 
 pub(super) async fn reload(State(app): State<Arc<App>>) -> Response {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, BufReader, ErrorKind, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -28,12 +28,19 @@ const ENDING: Duration = Duration::from_secs(5);
 /// What a file is called that is not whole yet.
 const UNFINISHED: &str = ".tmp";
 
+/// What keeps other programs away.
+struct Claim {
+    /// The folder itself is locked, too: whoever removes the file does not let another program in.
+    folder: File,
+    _file: File,
+}
+
 /// Where models are saved.
 pub(crate) struct Folder {
     storage: PathBuf,
     path: PathBuf,
     /// Taken at the start, and held for good.
-    lock: Mutex<Option<File>>,
+    claim: Mutex<Option<Claim>>,
 }
 
 impl Folder {
@@ -42,7 +49,7 @@ impl Folder {
         Self {
             storage: storage.to_owned(),
             path: storage.join(NAME),
-            lock: Mutex::default(),
+            claim: Mutex::default(),
         }
     }
 
@@ -71,6 +78,7 @@ impl Folder {
         configured: &BTreeSet<String>,
         cancelled: &CancellationToken,
     ) -> anyhow::Result<u64> {
+        self.check_claim()?;
         if rules.is_empty() && !self.path.exists() {
             return Ok(0);
         }
@@ -110,15 +118,40 @@ impl Folder {
     /// Whether nobody else holds the lock.
     fn try_claim(&self, file: &Path) -> io::Result<bool> {
         make(&self.storage)?;
+        let folder = File::open(&self.storage)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = options.open(file)?;
-        // A file system without locks is no reason not to start.
-        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Ok(false);
+        let file = options.open(file)?;
+        for lock in [&folder, &file] {
+            // A file system without locks is no reason not to start.
+            if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Ok(false);
+            }
         }
-        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        let claim = Claim {
+            folder,
+            _file: file,
+        };
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
         Ok(true)
+    }
+
+    /// Refuses a storage folder that is not the one that was claimed: it may be another program's by now.
+    fn check_claim(&self) -> anyhow::Result<()> {
+        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(claim) = &*claim else {
+            return Ok(());
+        };
+        let storage = self.storage.display();
+        let found = fs::metadata(&self.storage).with_context(|| {
+            format!("the folder {storage} is gone: put it back, or start the program anew")
+        })?;
+        let claimed = claim.folder.metadata()?;
+        ensure!(
+            (found.dev(), found.ino()) == (claimed.dev(), claimed.ino()),
+            "{storage} is not the folder that this program began with: put that one back, or start the program anew"
+        );
+        Ok(())
     }
 
     /// Writes beside the file, and puts it in its place once the disk has it.
