@@ -62,7 +62,8 @@ impl Matcher {
 }
 
 impl fmt::Display for Matcher {
-    /// Writes `name=~"value"` with `\\`, `\"` and `\n` escaped, which is how the API takes it.
+    /// Writes `name=~"value"` with `\\`, `\"` and `\n` escaped, which is how the API takes it; a name that is not one
+    /// of the classic ones, which only later versions take, is written like a value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let op = match self.op() {
             MatchOp::Equal => "=",
@@ -70,13 +71,25 @@ impl fmt::Display for Matcher {
             MatchOp::Regex => "=~",
             MatchOp::NotRegex => "!~",
         };
-        let value = self
-            .value
-            .replace('\\', r"\\")
-            .replace('"', "\\\"")
-            .replace('\n', r"\n");
-        write!(f, "{}{op}\"{value}\"", self.name)
+        let (name, value) = (&self.name, escaped(&self.value));
+        if is_classic(name) {
+            return write!(f, "{name}{op}\"{value}\"");
+        }
+        write!(f, "\"{}\"{op}\"{value}\"", escaped(name))
     }
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+    text.replace('\n', r"\n")
+}
+
+/// Whether a label could be named like this before Prometheus 3.
+fn is_classic(name: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(is_inner)
 }
 
 /// Which alerts are listed. The default is the server's own: all of them.
@@ -135,6 +148,14 @@ mod tests {
         check(MatchOp::NotEqual, "a\"b", r#"job!="a\"b""#);
         check(MatchOp::Regex, r"a\.b", r#"job=~"a\\.b""#);
         check(MatchOp::NotRegex, "a\nb", r#"job!~"a\nb""#);
+    }
+
+    #[test]
+    fn names_that_are_not_classic_are_quoted() {
+        let text = |name: &str| Matcher::new(name, MatchOp::Equal, "x").to_string();
+        assert_eq!(text("_a:b1"), r#"_a:b1="x""#);
+        assert_eq!(text("service.name"), r#""service.name"="x""#);
+        assert_eq!(text("1a\"b"), r#""1a\"b"="x""#);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Written against the API of 0.25, which later versions only add to: fields that this crate does not know
 //! are passed over, and fields that came later are optional. The crate reads no clock and starts no task.
 
+mod body;
 mod client;
 mod error;
 mod filter;

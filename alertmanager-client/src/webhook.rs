@@ -4,41 +4,34 @@
 //! member of a pair, and at times firing after resolved. One delivery is told from another by
 //! [`Alert::fingerprint`], [`Alert::starts_at`] and [`Alert::status`], and by nothing else.
 
-use crate::Pairs;
+pub use crate::body::Body;
+
+use crate::{Pairs, body::pairs};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-/// One notification: a group of alerts.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// One notification: a group of alerts, or a part of them.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
-    /// The payload's version; [`Webhook::parse`] lets only [`VERSION`] pass.
-    version: String,
     /// Identifies the group within one Alertmanager.
     pub group_key: String,
-    /// How many alerts of the group were left out because of `max_alerts`.
-    #[serde(default)]
+    /// How many alerts of the group were left out, most often because of `max_alerts`.
     pub truncated_alerts: u64,
     /// Firing as long as one alert of the group fires.
     pub status: Status,
-    /// The receiver's name in Alertmanager's configuration.
+    /// The receiver as it was sent; see [`Webhook::receiver_name`] and [`Webhook::receiver_expression`].
     pub receiver: String,
     /// The labels that the group is made by.
-    #[serde(default, deserialize_with = "null_is_empty")]
     pub group_labels: Pairs,
     /// The labels that all alerts share.
-    #[serde(default, deserialize_with = "null_is_empty")]
     pub common_labels: Pairs,
     /// The annotations that all alerts share.
-    #[serde(default, deserialize_with = "null_is_empty")]
     pub common_annotations: Pairs,
     /// Where that Alertmanager's pages are; members of a pair differ in it.
-    #[serde(default, rename = "externalURL")]
     pub external_url: String,
     /// The alerts.
     pub alerts: Vec<Alert>,
     /// Why it was sent, in words; since 0.33.
-    #[serde(default, rename = "notification_reason")]
     pub notification_reason: Option<String>,
 }
 
@@ -49,10 +42,10 @@ pub struct Alert {
     /// Whether it fires.
     pub status: Status,
     /// What identifies it.
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "pairs")]
     pub labels: Pairs,
     /// What it says to people.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "pairs")]
     pub annotations: Pairs,
     /// When it began to fire.
     pub starts_at: Timestamp,
@@ -91,43 +84,67 @@ pub enum WebhookError {
     /// An alert without a fingerprint cannot be told from another.
     #[error("alert {0} of the payload has no fingerprint")]
     NoFingerprint(usize),
+    /// Alertmanager writes a fingerprint in 16 hexadecimal digits.
+    #[error(
+        "alert {idx} of the payload has a fingerprint of {n_bytes} bytes that no Alertmanager has made"
+    )]
+    Fingerprint {
+        /// The alert's place, from 0.
+        idx: usize,
+        /// The length of its fingerprint.
+        n_bytes: usize,
+    },
 }
+
+/// What `regexp.QuoteMeta` of Go puts a backslash before.
+const SPECIAL: &str = r"\.+*?()|[]{}^$";
 
 impl Webhook {
-    /// Reads a body. Its length is the caller's to bound.
+    /// Reads a body as a whole. Its length is the caller's to bound.
     pub fn parse(body: &[u8]) -> Result<Self, WebhookError> {
-        let webhook: Self = serde_json::from_slice(body).map_err(|e| why_not(body, e))?;
-        if webhook.version != VERSION {
-            return Err(WebhookError::Version(webhook.version));
-        }
-        let nameless = webhook
-            .alerts
-            .iter()
-            .position(|alert| alert.fingerprint.is_empty());
-        match nameless {
-            Some(idx) => Err(WebhookError::NoFingerprint(idx)),
-            None => Ok(webhook),
-        }
+        Body::read(body)?.whole()
+    }
+
+    /// An expression in RE2 that matches the receiver's name alone, as the API takes it. Alertmanager sends the name
+    /// quoted like this already; whoever passes notifications on may have taken the backslashes away.
+    pub fn receiver_expression(&self) -> String {
+        quote(&self.receiver_name())
+    }
+
+    /// The receiver's name in Alertmanager's configuration.
+    pub fn receiver_name(&self) -> String {
+        unquote(&self.receiver).unwrap_or_else(|| self.receiver.clone())
     }
 }
 
-/// A foreign version explains every other difference, so it is named first.
-fn why_not(body: &[u8], error: serde_json::Error) -> WebhookError {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: String,
-    }
-    match serde_json::from_slice(body) {
-        Ok(Versioned { version }) if version != VERSION => {
-            WebhookError::Version(version.chars().take(20).collect())
+/// An expression that matches this text alone.
+fn quote(text: &str) -> String {
+    let mut expression = String::with_capacity(text.len());
+    for character in text.chars() {
+        if SPECIAL.contains(character) {
+            expression.push('\\');
         }
-        _ => WebhookError::Malformed(error),
+        expression.push(character);
     }
+    expression
 }
 
-/// Go writes an empty map as `null` when nothing was ever put into it.
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// The text that an expression made by [`quote`] matches; none for any other expression.
+fn unquote(expression: &str) -> Option<String> {
+    let mut text = String::with_capacity(expression.len());
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        let is_special = SPECIAL.contains(character);
+        let literal = if character == '\\' {
+            characters.next().filter(|next| SPECIAL.contains(*next))?
+        } else if is_special {
+            return None;
+        } else {
+            character
+        };
+        text.push(literal);
+    }
+    Some(text)
 }
 
 fn year_one_is_none<'de, D>(deserializer: D) -> Result<Option<Timestamp>, D::Error>
@@ -138,4 +155,31 @@ where
     const YEAR_ONE: i64 = -62_135_596_800;
     let at: Option<Timestamp> = Option::deserialize(deserializer)?;
     Ok(at.filter(|at| at.as_second() != YEAR_ONE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sent: &str, name: &str, expression: &str) {
+        let body = serde_json::json!({
+            "version": "4", "groupKey": "{}", "status": "firing", "receiver": sent, "alerts": [],
+        });
+        let webhook = Webhook::parse(body.to_string().as_bytes()).unwrap();
+        assert_eq!(webhook.receiver_name(), name);
+        assert_eq!(webhook.receiver_expression(), expression);
+    }
+
+    #[test]
+    fn a_receiver_is_quoted_once_whether_or_not_it_was_sent_so() {
+        check("foreshadow", "foreshadow", "foreshadow");
+        check("team-a_b/c d", "team-a_b/c d", "team-a_b/c d");
+        check(r"team\.hooks", "team.hooks", r"team\.hooks");
+        check("team.hooks", "team.hooks", r"team\.hooks");
+        let name = r"a\b.c+d*e?f(g)h|i[j]k{l}m^n$o";
+        check(name, name, &quote(name));
+        check(&quote(name), name, &quote(name));
+        assert_eq!(quote(r"\.+*?()|[]{}^$-"), r"\\\.\+\*\?\(\)\|\[\]\{\}\^\$-");
+    }
 }

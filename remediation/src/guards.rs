@@ -36,7 +36,7 @@ impl Remediation {
         self.cooling(workload, workload.cooldown.up, now).await
     }
 
-    /// Why new actions on these workloads must wait, by name; none for those that need not.
+    /// Reasons for which new actions on these workloads must wait, by name; none for those that need not.
     pub(crate) async fn deferrals<'w>(
         &self,
         workloads: &BTreeMap<&'w str, &Workload>,
@@ -155,7 +155,7 @@ impl Remediation {
     }
 }
 
-/// Why an action must wait after the one that ended last, if it must.
+/// The reason for which an action must wait after the one that ended last, if it must.
 fn cooling(last: &Finished, pause: Duration, now: Timestamp) -> Option<String> {
     let ends = last.ended_at + pause;
     (now < ends).then(|| {

@@ -16,7 +16,7 @@ use store::{
 };
 
 /// What became of a notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Receipt {
     /// One for each alert, in the order of the notification.
     pub alerts: Vec<AlertReceipt>,
@@ -59,12 +59,6 @@ impl Remediation {
         let current = self.current();
         let intakes = self.intakes(webhook, &current.settings, now).await?;
         let accepted = self.journal.take_in(intakes).await?;
-        if webhook.truncated_alerts > 0 {
-            tracing::warn!(
-                truncated = webhook.truncated_alerts,
-                "Alertmanager left alerts out of a notification: raise max_alerts of the receiver"
-            );
-        }
         Ok(Receipt {
             alerts: accepted.into_iter().map(told).collect(),
             truncated: webhook.truncated_alerts,
@@ -136,7 +130,7 @@ const MAX_KEPT_BYTES: usize = 32 << 10;
 
 fn delivery(webhook: &Webhook, alert: &Alert, now: Timestamp) -> Delivery {
     let said = json!({
-        "receiver": webhook.receiver,
+        "receiver": webhook.receiver_name(),
         "external_url": webhook.external_url,
         "group_labels": webhook.group_labels,
         "labels": alert.labels,

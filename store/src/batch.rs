@@ -38,7 +38,7 @@ struct Batch<'c> {
     known: Known,
 }
 
-/// What becomes of a firing alert that asks for an action.
+/// Answer to a firing alert that asks for an action.
 enum Asked {
     /// The workload has an open action.
     Joins(ActionId),
@@ -130,6 +130,9 @@ impl Batch<'_> {
     /// provisional, for another reason.
     fn conclude(&mut self, delivery: &Delivery, begun_at: Timestamp, verdict: Verdict) -> Accepted {
         let Some(idx) = self.known.beginning(&delivery.cause) else {
+            if verdict.outcome != Outcome::Ignored {
+                self.known.end_earlier(delivery);
+            }
             let row = Row::of(delivery, begun_at, verdict);
             return Accepted::New(self.known.add(row));
         };
@@ -175,7 +178,7 @@ impl Batch<'_> {
         Ok(Accepted::New(self.known.add(row)))
     }
 
-    /// What the end of an alert means to the action that it called for.
+    /// Supersedes the action that an alert called for, if it has had no effect and no other alert calls for it.
     async fn resolve(
         &mut self,
         delivery: &Delivery,

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What SQLite appends to the names of the files beside the database. What the first holds is not in the database yet.
+/// Endings that SQLite appends to the names of the files beside the database. What the first holds is not in the database yet.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// The database as it was when it was opened.

@@ -1,4 +1,4 @@
-//! Whether the journal can be written, as the last attempt showed.
+//! Health of the journal: the outcome of the last attempt to write it.
 
 use crate::{Journal, StoreError, error::doing, file::JournalFile};
 use std::{
@@ -35,7 +35,7 @@ impl Health {
 }
 
 impl Journal {
-    /// Why the journal cannot be written, as a sentence; none while it can.
+    /// The trouble that keeps the journal from being written, as a sentence; none while it can be.
     ///
     /// It is what the last write or [`Journal::probe`] found.
     pub fn trouble(&self) -> Option<String> {

@@ -10,14 +10,30 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// Notifications that one commit takes; what an error means for each is found out by trying them one by one.
 const MAX_BATCH: usize = 64;
 
+/// Alerts that one commit takes, but for a notification that has more.
+const MAX_BATCH_ALERTS: usize = 1_024;
+
 /// Alerts in line beyond which a notification is better sent again later. Of each, some 32 KiB are kept at most.
 const MAX_WAITING: usize = 4_096;
+
+/// Alerts in line that are no sign of a journal that cannot keep up, however long the disk takes for the present commit.
+const SHORT_LINE: usize = 512;
+
+/// Time that the first in line may wait before nobody joins a line that is not short.
+const LONG_WAIT: Duration = Duration::from_millis(150);
+
+/// Time after which nobody joins any line, and nobody in it is left without an answer for much longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Time after which a notification that is being written down is better sent again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Commits until what the write-ahead log holds is moved into the database, beside the writer: at a commit it would
 /// make the notification wait that happens to be the one.
@@ -29,6 +45,7 @@ type Answer = Result<Vec<Accepted>, StoreError>;
 struct Waiting {
     intakes: Vec<Intake>,
     answer: oneshot::Sender<Answer>,
+    since: Instant,
 }
 
 impl Waiting {
@@ -60,7 +77,7 @@ impl Line {
 
     fn join(&self, notification: Waiting) -> Result<(), StoreError> {
         let mut waiting = self.waiting();
-        if waiting.iter().map(Waiting::weight).sum::<usize>() >= MAX_WAITING {
+        if is_too_long(&waiting) {
             return Err(StoreError::Behind);
         }
         waiting.push_back(notification);
@@ -69,9 +86,32 @@ impl Line {
 
     fn next_batch(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting();
-        let n_served = waiting.len().min(MAX_BATCH);
+        let mut n_alerts = waiting.front().map_or(0, Waiting::weight);
+        let fits = |one: &&Waiting| {
+            n_alerts += one.weight();
+            n_alerts <= MAX_BATCH_ALERTS
+        };
+        let n_more = waiting
+            .iter()
+            .take(MAX_BATCH)
+            .skip(1)
+            .take_while(fits)
+            .count();
+        let n_served = waiting.len().min(n_more + 1);
         waiting.drain(..n_served).collect()
     }
+}
+
+/// Tells whether a notification that joined the line would wait for too long.
+fn is_too_long(waiting: &VecDeque<Waiting>) -> bool {
+    let Some(first) = waiting.front() else {
+        return false;
+    };
+    let n_alerts: usize = waiting.iter().map(Waiting::weight).sum();
+    let waits = first.since.elapsed();
+    n_alerts >= MAX_WAITING
+        || waits >= LONGEST_WAIT
+        || (n_alerts >= SHORT_LINE && waits >= LONG_WAIT)
 }
 
 impl Journal {
@@ -85,10 +125,22 @@ impl Journal {
     /// it, and the end of the last alert that calls for an action without an effect supersedes it.
     pub async fn take_in(&self, intakes: Vec<Intake>) -> Result<Vec<Accepted>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.line.join(Waiting { intakes, answer })?;
+        self.line.join(Waiting {
+            intakes,
+            answer,
+            since: Instant::now(),
+        })?;
         // A task of its own, so that a caller who hangs up does not take the others' commit along.
         tokio::spawn(self.clone().serve_line());
-        answered.await.unwrap_or(Err(StoreError::Interrupted))
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(answer) => answer.unwrap_or(Err(StoreError::Interrupted)),
+            Err(_) => Err(StoreError::Slow),
+        }
+    }
+
+    /// Tells whether a notification would be refused because too many wait already.
+    pub fn is_behind(&self) -> bool {
+        is_too_long(&self.line.waiting())
     }
 
     /// Waits for the turn, and serves whoever is in line by then. Each who lines up brings one of these, so nobody is
@@ -102,7 +154,7 @@ impl Journal {
         }
         let (intakes, answers): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|Waiting { intakes, answer }| (intakes, answer))
+            .map(|one| (one.intakes, one.answer))
             .unzip();
         for (answer, accepted) in answers.into_iter().zip(self.take_batch(&intakes).await) {
             // Whoever hung up does not want to know.

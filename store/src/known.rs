@@ -1,4 +1,4 @@
-//! What the journal holds of the alerts of some notifications, and what has come of them since, not written yet.
+//! Deliveries of the alerts of some notifications, as the journal holds them and as they have become since.
 
 use crate::{
     ActionId, AlertStatus, Cause, Delivery, Intake, RecordedDelivery, State, StoreError,
@@ -197,7 +197,7 @@ impl Known {
             .collect()
     }
 
-    /// What was written of the same end before. It counts as heard again.
+    /// The same end, as it was written down before. It counts as heard again.
     pub(crate) fn same_end(&mut self, delivery: &Delivery) -> Option<RecordedDelivery> {
         let idx = self.of_alert(&delivery.cause.fingerprint).find(|idx| {
             let row = &self.rows[*idx];
@@ -216,18 +216,32 @@ impl Known {
         let stopped_at = stopped_at(end.ends_at, &end.cause, end.received_at);
         let mut actions = BTreeSet::new();
         for idx in self.of_alert(&end.cause.fingerprint).collect::<Vec<_>>() {
-            let row = &mut self.rows[idx];
-            if !row.is_firing() || !row.as_beginning().is_ended_by(stopped_at) {
-                continue;
-            }
-            row.ended_at = Some(end.received_at);
-            row.is_changed = true;
-            if let Some(id) = row.delivery.action {
-                *self.since.entry(id).or_default() -= 1;
-                actions.insert(id);
+            let row = &self.rows[idx];
+            if row.is_firing() && row.as_beginning().is_ended_by(stopped_at) {
+                actions.extend(self.note_ended(idx, end.received_at));
             }
         }
         actions
+    }
+
+    /// Ends the beginnings that fired before this one began: an alert fires once at a time, so their ends got lost, or
+    /// are not sent.
+    pub(crate) fn end_earlier(&mut self, later: &Delivery) {
+        for idx in self.of_alert(&later.cause.fingerprint).collect::<Vec<_>>() {
+            if self.rows[idx].is_firing() {
+                self.note_ended(idx, later.received_at);
+            }
+        }
+    }
+
+    /// Names the action that the beginning called for.
+    fn note_ended(&mut self, idx: usize, now: Timestamp) -> Option<ActionId> {
+        let row = &mut self.rows[idx];
+        row.ended_at = Some(now);
+        row.is_changed = true;
+        let id = row.delivery.action?;
+        *self.since.entry(id).or_default() -= 1;
+        Some(id)
     }
 
     /// Adds a delivery.

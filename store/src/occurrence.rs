@@ -31,7 +31,7 @@ pub(crate) struct End {
     pub(crate) heard_at: Timestamp,
 }
 
-/// What the beginning of an alert is to those that fire and to the ends that were heard.
+/// The meaning of a beginning, given the ends that were heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// It begins later than every end, or long enough after the end was heard; an end of it is from `begun_at` on.
@@ -44,12 +44,12 @@ pub(crate) enum Reading {
 }
 
 impl Beginning {
-    /// Whether a beginning delivered as `starts_at` is this one: it had begun when this one was heard to fire.
+    /// Tells whether a beginning delivered as `starts_at` is this one: it had begun when this one was heard to fire.
     pub(crate) fn includes(&self, starts_at: Timestamp) -> bool {
         starts_at == self.starts_at || starts_at <= self.heard_at
     }
 
-    /// Whether an alert that stopped then has ended this occurrence.
+    /// Tells whether an alert that stopped then has ended this occurrence.
     pub(crate) fn is_ended_by(&self, stopped_at: Timestamp) -> bool {
         self.begun_at <= stopped_at
     }

@@ -14,8 +14,11 @@ impl Journal {
     /// Where a person or a guard said no last, or an effect failed or was undone, there is none.
     pub async fn outlasted(&self, since: Timestamp) -> Result<Vec<Action>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM actions AS past
-             WHERE id IN (SELECT action FROM outlasting WHERE received_at >= $1) AND NOT EXISTS (
+            // What fires is read from an index alone, and each action once however many alerts call for it.
+            "SELECT past.* FROM (
+                 SELECT DISTINCT action FROM firing WHERE action IS NOT NULL AND received_at >= $1) AS called
+             JOIN actions AS past ON past.id = called.action
+             WHERE past.state IN ('succeeded', 'superseded') AND NOT EXISTS (
                  SELECT 1 FROM actions AS later
                  WHERE later.workload = past.workload
                    AND (later.created_at, later.id) > (past.created_at, past.id))",

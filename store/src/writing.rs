@@ -15,7 +15,7 @@ pub(crate) struct Writing {
     journal: Journal,
 }
 
-/// Why a connection is there until the end.
+/// The reason that a connection is there until the end.
 const HELD: &str = "only the end gives the connection back";
 
 impl Deref for Writing {

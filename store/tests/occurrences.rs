@@ -52,7 +52,7 @@ impl World {
         accepted[0].delivery().clone()
     }
 
-    /// What the loop does with alerts that may fire anew.
+    /// Looks again at alerts that may fire anew, as the loop does.
     async fn looks_again(&self, now: i64) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for doubted in self.journal.doubted(at(now), 10).await.unwrap() {
@@ -175,7 +175,7 @@ async fn an_end_leaves_a_later_beginning_alone() {
     let world = World::new().await;
     world.fires(0, 1).await;
     world.fires(30, 40).await;
-    assert_eq!(world.n_firing().await, 2);
+    assert_eq!(world.n_firing().await, 1, "it cannot fire twice at once");
     assert_eq!(world.ends(0, 20, 41).await.outcome, Outcome::Resolved);
     assert_eq!(world.n_firing().await, 1);
     assert_eq!(world.states().await, [State::Proposed]);
@@ -223,7 +223,7 @@ async fn an_alert_that_is_delivered_again_long_after_its_end_fires_anew() {
     assert_eq!(world.states().await, [State::Succeeded, State::Proposed]);
 }
 
-/// What two members of a cluster sent, seconds after the first: see the recording of Alertmanager 0.25.
+/// The deliveries of two members of a cluster, seconds after the first: see the recording of Alertmanager 0.25.
 #[tokio::test]
 async fn a_late_copy_of_a_beginning_is_ignored_once_its_end_follows() {
     let world = World::new().await;

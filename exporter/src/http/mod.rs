@@ -15,6 +15,7 @@ mod webhook;
 
 pub(crate) use auth::Gate;
 pub(crate) use places::Places;
+pub(crate) use webhook::Desk;
 
 use crate::{app::App, config::Right, connections};
 use auth::Caller;

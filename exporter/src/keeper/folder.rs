@@ -28,7 +28,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// What a file is called that is not whole yet.
 const UNFINISHED: &str = ".tmp";
 
-/// What keeps other programs away.
+/// Locks that keep other programs away.
 struct Claim {
     /// The folder itself is locked, too: whoever removes the file does not let another program in.
     folder: File,

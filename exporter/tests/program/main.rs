@@ -12,6 +12,7 @@ mod crash;
 mod doors;
 mod faults;
 mod history;
+mod journal;
 mod offline;
 mod pages;
 mod push;

@@ -38,7 +38,12 @@ pub(crate) struct Foreshadow {
 impl Foreshadow {
     /// Starts on `dir/foreshadow.yml` and waits until it is ready.
     pub(crate) async fn start(dir: &Path, more: &[&str]) -> Self {
-        let mut started = Self::spawn(dir, more);
+        Self::start_at(dir, &free_address(), more).await
+    }
+
+    /// The same at an address.
+    pub(crate) async fn start_at(dir: &Path, address: &str, more: &[&str]) -> Self {
+        let mut started = Self::spawn_at(dir, address, more);
         let ready = format!("{}/-/healthy", started.url);
         // A server that wants credentials is up when it says so.
         if more.contains(&"--web.config.file") {
@@ -59,12 +64,20 @@ impl Foreshadow {
 
     /// Starts, and waits for nothing.
     pub(crate) fn spawn(dir: &Path, more: &[&str]) -> Self {
-        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        Self::spawn_at(dir, &free_address(), more)
+    }
+
+    fn spawn_at(dir: &Path, address: &str, more: &[&str]) -> Self {
         let mut args = vec!["serve", "--config.file", "foreshadow.yml"];
-        args.extend(["--web.listen-address", &address]);
+        args.extend(["--web.listen-address", address]);
         args.extend(more);
         let program = Path::new(env!("CARGO_BIN_EXE_foreshadow"));
         let process = Process::spawn(dir, "foreshadow", program, args).unwrap();
+        Self::of(process, address)
+    }
+
+    /// A process that serves at an address.
+    pub(crate) fn of(process: Process, address: &str) -> Self {
         let http = http_client(Duration::from_secs(20)).unwrap();
         Self {
             process,
@@ -117,6 +130,10 @@ impl Foreshadow {
             sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port().unwrap())
 }
 
 /// Sends a request; status 0 stands for no answer at all.
