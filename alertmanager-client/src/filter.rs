@@ -84,7 +84,7 @@ fn escaped(text: &str) -> String {
     text.replace('\n', r"\n")
 }
 
-/// Whether a label could be named like this before Prometheus 3.
+/// Tells whether a label could be named like this before Prometheus 3.
 fn is_classic(name: &str) -> bool {
     let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     !name.is_empty()

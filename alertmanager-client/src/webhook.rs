@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 pub struct Webhook {
     /// Identifies the group within one Alertmanager.
     pub group_key: String,
-    /// How many alerts of the group were left out, most often because of `max_alerts`.
+    /// Number of alerts of the group that were left out, most often because of `max_alerts`.
     pub truncated_alerts: u64,
     /// Firing as long as one alert of the group fires.
     pub status: Status,
@@ -96,7 +96,7 @@ pub enum WebhookError {
     },
 }
 
-/// What `regexp.QuoteMeta` of Go puts a backslash before.
+/// Characters that `regexp.QuoteMeta` of Go puts a backslash before.
 const SPECIAL: &str = r"\.+*?()|[]{}^$";
 
 impl Webhook {

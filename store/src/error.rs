@@ -115,7 +115,7 @@ pub enum StoreError {
 const FAULTS: [u32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];
 
 impl StoreError {
-    /// Whether the files, and not what was asked of them, stand in the way of writing.
+    /// Tells whether the files, and not what was asked of them, stand in the way of writing.
     pub(crate) fn is_fault(&self) -> bool {
         match self {
             Self::Folder { .. }

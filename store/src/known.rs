@@ -27,7 +27,7 @@ pub(crate) struct Row {
     /// When the end of a beginning was heard, or an end was heard last.
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) delivery: RecordedDelivery,
-    /// Whether the journal does not have it like this.
+    /// Set where the journal does not have it like this.
     pub(crate) is_changed: bool,
 }
 
@@ -92,9 +92,9 @@ pub(crate) struct Known {
     states: HashMap<ActionId, State>,
     /// By workload.
     open: HashMap<String, ActionId>,
-    /// How many alerts call for an action, by what is written.
+    /// Number of alerts that call for an action, by what is written.
     counted: HashMap<ActionId, i64>,
-    /// How many more do by now.
+    /// Number of alerts that do so since then, less those that ended.
     since: HashMap<ActionId, i64>,
 }
 
@@ -298,7 +298,7 @@ impl Known {
         self.open.retain(|_, open| *open != id);
     }
 
-    /// Whether an alert that fires calls for an action.
+    /// Tells whether an alert that fires calls for an action.
     pub(crate) async fn is_called_for(
         &mut self,
         connection: &mut SqliteConnection,
