@@ -117,11 +117,12 @@ impl Journal {
     /// For each of these workloads the action that ended last, among those whose effect was ordered.
     pub async fn all_last_finished(&self, workloads: &[&str]) -> Result<Vec<Finished>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, workload, updated_at FROM json_each($1) AS asked JOIN actions ON id = (
-                 SELECT id FROM actions
-                 WHERE workload = asked.value AND applied_at IS NOT NULL
-                   AND state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
-                 ORDER BY updated_at DESC, id DESC LIMIT 1)",
+            "SELECT past.id, past.workload, past.updated_at FROM json_each($1) AS asked JOIN actions AS past
+                 ON past.id = (
+                     SELECT last.id FROM actions AS last
+                     WHERE last.workload = asked.value AND last.applied_at IS NOT NULL
+                       AND last.state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
+                     ORDER BY last.updated_at DESC, last.id DESC LIMIT 1)",
         )
         .bind(serde_json::json!(workloads).to_string())
         .fetch_all(&self.urgent)

@@ -415,6 +415,12 @@ async fn only_actions_with_an_effect_count_for_cool_downs_and_rates() {
     walk(&journal, applied, &[State::Failed]).await;
     let last = journal.last_finished("shop").await.unwrap().unwrap();
     assert_eq!((last.id, last.applied_at), (applied, Some(after(1))));
+    let all = journal.all_last_finished(&["other", "shop"]).await.unwrap();
+    let all: Vec<_> = all
+        .into_iter()
+        .map(|last| (last.id, last.ended_at))
+        .collect();
+    assert_eq!(all, [(applied, after(1))]);
     assert_eq!(journal.count_since(after(1)).await.unwrap(), 1);
     assert_eq!(journal.count_since(after(2)).await.unwrap(), 0);
 }
