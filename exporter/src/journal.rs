@@ -26,26 +26,31 @@ async fn look_on(app: &App) {
         tokio::time::sleep(pause).await;
         n_looks = n_looks.wrapping_add(1);
         // What went wrong is kept with the journal, together with what alerts and decisions run into.
-        if app.journal.trouble().is_some() || n_looks.is_multiple_of(LOOKS_PER_PROBE) {
+        tell(&mut told, app.journal.trouble());
+        if told.is_some() || n_looks.is_multiple_of(LOOKS_PER_PROBE) {
             let _ = app.journal.probe().await;
         } else {
             let _ = app.journal.look_for_file().await;
         }
-        let trouble = app.journal.trouble();
-        pause = match &trouble {
+        tell(&mut told, app.journal.trouble());
+        pause = match &told {
             Some(_) => (pause * 2).min(MAX_PAUSE),
             None => LOOK_INTERVAL,
         };
-        match &trouble {
-            Some(trouble) if told.as_ref() != Some(trouble) => {
-                error!(
-                    error = trouble,
-                    "alerts and decisions are refused, and actions stand still"
-                );
-            }
-            None if told.is_some() => info!("the journal can be written again"),
-            _ => {}
-        }
-        told = trouble;
     }
+}
+
+/// Logs a trouble that was not told yet, and the end of one that was.
+fn tell(told: &mut Option<String>, trouble: Option<String>) {
+    match &trouble {
+        Some(trouble) if told.as_ref() != Some(trouble) => {
+            error!(
+                error = trouble,
+                "alerts and decisions are refused, and actions stand still"
+            );
+        }
+        None if told.is_some() => info!("the journal can be written again"),
+        _ => {}
+    }
+    *told = trouble;
 }

@@ -124,8 +124,11 @@ async fn work_goes_on_when_the_disk_has_room_again() {
     until_ready(&f).await;
     assert_eq!(deliver(&f, "b").await, 200);
     assert_eq!(decide().await, 200);
-    let log = fs::read_to_string(f.process.log()).unwrap();
-    assert!(log.contains("the journal can be written again"), "{log}");
+    f.until("the log says so", async |f| {
+        let log = fs::read_to_string(f.process.log()).unwrap();
+        log.contains("the journal can be written again")
+    })
+    .await;
 }
 
 #[tokio::test]
