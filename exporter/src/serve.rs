@@ -76,7 +76,9 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
         app.stopped().await;
         actions.await.context("the loop over actions broke off")?;
         keeper.await.context("the keeping of models broke off")?;
-        watch.await.context("the watch over the journal broke off")?;
+        watch
+            .await
+            .context("the watch over the journal broke off")?;
         // What is in its write-ahead log is moved into the database, even if somebody has deleted the log.
         app.journal.close().await;
         anyhow::Ok(())
