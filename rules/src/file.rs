@@ -28,8 +28,13 @@ pub fn parse(file_name: &str, text: &str) -> Result<Vec<Group>, Problems> {
         }
         Some(group)
     };
-    Document::parse(file_name, text)?
-        .check(|root| root.map(|fields| fields.required("groups", |node| node.list(&mut read))))
+    Document::parse(file_name, text)?.check(|root| {
+        // As promtool has it, a file of comments alone has no groups.
+        if root.is_null() {
+            return Some(Vec::new());
+        }
+        root.map(|fields| fields.required("groups", |node| node.list(&mut read)))
+    })
 }
 
 fn too_large(file_name: &str) -> Problems {
@@ -81,14 +86,19 @@ fn group(file: &str, node: &Node) -> Option<Group> {
         let interval = fields.optional("interval", positive);
         let query_offset = fields.optional("query_offset", duration);
         let limit = fields.optional("limit", limit).unwrap_or(defaults::LIMIT);
+        let labels = fields.optional("labels", |node| labels(node, &forecast::TAKEN));
         let rules = fields.required("rules", |node| node.list(rule));
+        let labels = labels.unwrap_or_default();
         Some(Group {
             file: file.to_owned(),
             name: name?,
             interval,
             query_offset,
             limit,
-            rules: rules?,
+            rules: rules?
+                .into_iter()
+                .map(|rule| rule.with_labels_below(&labels))
+                .collect(),
         })
     })
 }
@@ -156,7 +166,7 @@ fn labels(node: &Node, taken: &[&str]) -> Option<Labels> {
         } else if name == "__name__" || taken.contains(&name) {
             value.problem(format!("label `{name}` is set by the rule itself"));
         }
-        Some((name.to_owned(), value.string()?))
+        Some((name.to_owned(), value.label_value()?))
     })?;
     Labels::new(pairs).ok()
 }

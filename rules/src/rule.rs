@@ -83,6 +83,18 @@ pub struct RecordRule {
     pub labels: Labels,
 }
 
+impl Rule {
+    /// The same rule with the labels of its group, which give way to its own.
+    #[must_use]
+    pub(crate) fn with_labels_below(mut self, of_group: &Labels) -> Self {
+        let (RuleKind::Forecast(ForecastRule { labels, .. })
+        | RuleKind::Record(RecordRule { labels, .. })) = &mut self.kind;
+        let own: Vec<_> = labels.iter().collect();
+        *labels = of_group.with_all(&own);
+        self
+    }
+}
+
 impl RuleKind {
     /// The name that the rule's series have or begin with.
     pub fn name(&self) -> &str {

@@ -28,7 +28,7 @@ use yaml::{Document, Fields, Node, Problem, Problems};
 /// Rules are evaluated as often as Prometheus evaluates its own by default.
 const DEFAULT_EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Half of the default interval: the other rules of a group do not miss a slot for one that is waited for.
+/// Half of the default interval: a rule that is answered in time does not miss its next slot.
 const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Alertmanager answers from memory; what takes longer is broken.
@@ -178,7 +178,7 @@ fn read_global(node: &Node) -> Option<Global> {
 }
 
 fn labels(node: &Node) -> Option<Labels> {
-    let pairs = node.entries(|name, value| Some((name.to_owned(), value.string()?)))?;
+    let pairs = node.entries(|name, value| Some((name.to_owned(), value.label_value()?)))?;
     node.accept(Labels::new(pairs))
 }
 

@@ -37,7 +37,13 @@ pub(super) async fn read(
 
 fn check_headers(headers: &HeaderMap) -> Result<(), String> {
     match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if encoding != "snappy" => {
+        // Its name is case-insensitive (RFC 9110, section 8.4.1).
+        Some(encoding)
+            if !encoding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"snappy") =>
+        {
             Err(format!("content encoding must be snappy, got {encoding:?}"))
         }
         _ => Ok(()),

@@ -83,6 +83,8 @@ fn name(file: &Path, given: &Path) -> String {
 }
 
 fn parse(name: &str, text: &str) -> anyhow::Result<Vec<Column>> {
+    // A spreadsheet writes a byte-order mark before the header.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().context("reading the header")?.clone();
     let time = header
@@ -180,6 +182,8 @@ mod tests {
             "a/b 1704067200000=1",
         );
         check("timestamp,v\n120,2\n60,1\n", "a/b 60000=1 120000=2");
+        check("\u{feff}timestamp,v\n60,1\n", "a/b 60000=1");
+        check("\u{feff}\"timestamp\",v\r\n60,1\r\n", "a/b 60000=1");
     }
 
     #[test]

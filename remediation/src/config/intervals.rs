@@ -183,8 +183,11 @@ fn range(node: &Node, one: &dyn Fn(&str) -> Option<i32>) -> Option<RangeInclusiv
 
 fn zone(node: &Node) -> Option<TimeZone> {
     let name = node.string()?;
-    if name.eq_ignore_ascii_case("utc") {
-        return Some(TimeZone::UTC);
+    // As in Alertmanager, whose names are those of Go: `Local` is the time zone of this machine.
+    match name.to_ascii_lowercase().as_str() {
+        "" | "utc" => return Some(TimeZone::UTC),
+        "local" => return Some(TimeZone::system()),
+        _ => {}
     }
     let zone = TimeZone::get(&name);
     node.accept(zone.map_err(|_| format!("the time zone `{name}` is not known on this machine")))
@@ -244,6 +247,14 @@ mod tests {
             &[at(2026, 11, 20, 23), at(2026, 7, 20, 22)],
             &[at(2026, 11, 20, 0), at(2026, 7, 20, 23)],
         );
+    }
+
+    #[test]
+    fn the_places_that_alertmanager_knows_beside_those_of_the_world_are_known() {
+        for name in ["Local", "UTC", "''"] {
+            let text = format!("{{location: {name}, years: ['2026']}}");
+            assert!(read(&text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -139,7 +139,9 @@ impl ReadClient {
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let content_type = content_type.unwrap_or_default().into_owned();
-        match content_type.split(';').next().unwrap_or_default().trim() {
+        let kind = content_type.split(';').next().unwrap_or_default();
+        // Its name is case-insensitive (RFC 9110, section 8.3.1).
+        match kind.trim().to_ascii_lowercase().as_str() {
             SAMPLES_CONTENT_TYPE => {
                 let body = self.block(response).await?;
                 let limits = self.limits;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use yaml::{Fields, Node};
 
 /// Labels that tell apart what one rule gives for one series.
-const TAKEN: [&str; 5] = ["horizon", "quantile", "band", "source", "origin"];
+pub(super) const TAKEN: [&str; 5] = ["horizon", "quantile", "band", "source", "origin"];
 
 /// Longer than anybody keeps samples; times this far back are still far inside the range of timestamps.
 const MAX_HISTORY: Duration = Duration::from_hours(20 * 365 * 24);

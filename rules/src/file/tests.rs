@@ -61,6 +61,23 @@ fn groups_have_their_own_interval_offset_and_limit() {
 }
 
 #[test]
+fn labels_of_a_group_give_way_to_those_of_a_rule() {
+    let text = "groups:\n- name: g\n  labels: {team: infra, tier: 1.10}\n  rules:\n  - {record: a, expr: up}\n  - {forecast: b, expr: up, labels: {team: web}}\n";
+    let groups = parse("r.yml", text).unwrap();
+    let labels = groups[0].rules.iter().map(|rule| match &rule.kind {
+        RuleKind::Forecast(rule) => rule.labels.to_string(),
+        RuleKind::Record(rule) => rule.labels.to_string(),
+    });
+    let expect = [
+        r#"{team="infra",tier="1.10"}"#,
+        r#"{team="web",tier="1.10"}"#,
+    ];
+    assert_eq!(labels.collect::<Vec<_>>(), expect);
+    let taken = "groups: [{name: g, labels: {horizon: 1h}, rules: []}]";
+    assert_snapshot!(problems(taken), @"r.yml:1: groups[0].labels.horizon: label `horizon` is set by the rule itself");
+}
+
+#[test]
 fn every_problem_of_a_group_is_told() {
     assert_snapshot!(problems(
         "groups:\n- name: g\n  interval: 0s\n  limit: many\n  rules:\n  - expr: up\n\
@@ -146,6 +163,42 @@ fn two_rules_for_one_series_are_refused_across_files() {
     b.yml:4: `x` with these labels is given by a.yml:4 already
     b.yml:5: `y` with these labels is given by a.yml:5 already
     ");
+}
+
+#[test]
+fn an_empty_file_has_no_groups() {
+    for text in ["", "# later\n", "\u{feff}", "---\n"] {
+        assert_eq!(parse("r.yml", text), Ok(Vec::new()), "{text:?}");
+    }
+}
+
+#[test]
+fn label_values_are_kept_as_they_were_written() {
+    let labels = "version: 2.50, port: 0x1F90, zip: 0123, big: 12345678901234567890123, on: yes, none: , day: 2024-01-01";
+    let text = format!("forecast: x, expr: up, labels: {{{labels}}}");
+    assert_eq!(
+        forecast(&text).labels.to_string(),
+        r#"{big="12345678901234567890123",day="2024-01-01",on="yes",port="0x1F90",version="2.50",zip="0123"}"#
+    );
+}
+
+#[test]
+fn a_file_that_is_nested_without_end_is_refused_at_once() {
+    let begun = std::time::Instant::now();
+    let told = problems(&format!(
+        "groups: {}{}",
+        "[".repeat(250_000),
+        "]".repeat(250_000)
+    ));
+    assert!(
+        told.starts_with("r.yml:1: ") && told.lines().count() == 1,
+        "{told:.200}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]

@@ -83,13 +83,27 @@ fn credentials(fields: &Fields, base: &Path) -> Credentials {
             })
         })
     });
-    if fields.has("basic_auth") && fields.has("authorization") {
-        fields.problem(
-            "authorization",
-            "at most one of `basic_auth` and `authorization` may be set",
-        );
+    // The older way of writing `authorization`, which Prometheus still reads.
+    let bearer = secret::optional(fields, ["bearer_token", "bearer_token_file"], base);
+    let bearer = bearer.map(|credentials| Credentials::Authorization {
+        scheme: "Bearer".to_owned(),
+        credentials,
+    });
+    let ways = [
+        "basic_auth",
+        "bearer_token",
+        "bearer_token_file",
+        "authorization",
+    ];
+    let written: Vec<_> = ways.into_iter().filter(|key| fields.has(key)).collect();
+    if let [one, .., other] = written[..] {
+        let problem = format!("at most one of `{one}` and `{other}` may be set");
+        fields.problem(other, problem);
     }
-    basic.or(authorization).unwrap_or(Credentials::None)
+    basic
+        .or(authorization)
+        .or(bearer)
+        .unwrap_or(Credentials::None)
 }
 
 fn tls(node: &Node, base: &Path) -> Option<TlsConfig> {

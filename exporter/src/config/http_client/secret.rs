@@ -32,7 +32,7 @@ impl Secret {
             Self::File(path) => {
                 let text = files::read_to_string(path, MAX_BYTES);
                 let text = text.with_context(|| format!("reading {}", path.display()))?;
-                Ok(text.trim().to_owned())
+                Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
             }
         }
     }
