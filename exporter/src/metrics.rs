@@ -137,6 +137,9 @@ impl Metrics {
         for (group, rule) in configured.rules.difference(&rules) {
             self.rules.forget([group, rule]);
         }
+        for group in groups {
+            self.groups.prepare(group);
+        }
         let keys = groups
             .iter()
             .map(|group| groups::key(&group.file, &group.name));

@@ -2,7 +2,8 @@
 
 use crate::metrics::{ActionMetrics, Metrics, RuleMetrics};
 use remediation::Report;
-use rules::{Evaluated, GroupReport, RuleReport};
+use rules::{Evaluated, GroupReport, RuleReport, Shortened};
+use series::PromDuration;
 use tracing::{debug, info, warn};
 
 /// Tells of one evaluation of a group.
@@ -12,7 +13,7 @@ pub(crate) fn group(metrics: &Metrics, report: &GroupReport) {
         warn!(
             group = report.group,
             missed = report.missed,
-            "evaluation took longer than the interval, iterations were left out"
+            "all rules of the group took longer than the interval, iterations were left out"
         );
     }
     for one in &report.rules {
@@ -24,7 +25,7 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
     let labels = [report.group.as_str(), one.rule.as_str()];
     let [group, rule] = labels;
     metrics.evaluations.with_label_values(&labels).inc();
-    let (at, seconds) = (report.at.as_seconds_f64(), one.duration.as_secs_f64());
+    let (at, seconds) = (one.at.as_seconds_f64(), one.duration.as_secs_f64());
     metrics.last_evaluation.with_label_values(&labels).set(at);
     metrics
         .last_duration
@@ -60,7 +61,9 @@ fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
         oldest.set(origin.as_seconds_f64());
     }
     match (evaluated.series_before, evaluated.series) {
-        (None | Some(1..), 0) => warn!(group, rule, "the rule's expression matches nothing"),
+        (None | Some(1..), 0) if evaluated.not_finite == 0 => {
+            warn!(group, rule, "the rule's expression matches nothing");
+        }
         (Some(0), 1..) => info!(
             group,
             rule,
@@ -80,6 +83,8 @@ fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
         );
     }
     before.set(count(unfitted));
+    tell_not_finite(metrics, labels, evaluated);
+    tell_shortened(metrics, labels, evaluated);
     for warning in &evaluated.warnings {
         warn!(group, rule, warning, "Prometheus answered with a warning");
     }
@@ -98,6 +103,48 @@ fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
         samples = evaluated.samples,
         "rule evaluated"
     );
+}
+
+/// Tells of series whose samples are no numbers, once for each change.
+fn tell_not_finite(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
+    let [group, rule] = labels;
+    let known = metrics.not_finite.with_label_values(&labels);
+    let n_series = count(evaluated.not_finite);
+    if known.get() != n_series {
+        if n_series > 0 {
+            warn!(
+                group,
+                rule,
+                series = n_series,
+                of = evaluated.series + evaluated.not_finite,
+                "series whose present sample is NaN or infinite are not forecast"
+            );
+        } else {
+            info!(group, rule, "all samples of the rule are numbers again");
+        }
+    }
+    known.set(n_series);
+}
+
+/// Tells of a history that Prometheus did not give in full, once for each change.
+fn tell_shortened(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {
+    let [group, rule] = labels;
+    let known = metrics.history_missing.with_label_values(&labels);
+    let missing = evaluated.shortened.as_ref();
+    let seconds = missing.map_or(0.0, |shortened| shortened.missing.as_secs_f64());
+    if let Some(Shortened { missing, why }) = missing
+        && known.get().to_bits() != seconds.to_bits()
+    {
+        let missing = PromDuration::new(*missing);
+        warn!(
+            group,
+            rule,
+            %missing,
+            error = why,
+            "history is shorter than the rule asks for: Prometheus refused the rest, in small pieces, too"
+        );
+    }
+    known.set(seconds);
 }
 
 fn count(n: usize) -> i64 {

@@ -1,9 +1,12 @@
 //! The client: one HTTP request a query, with a limit on everything that may grow.
 
-use crate::{Answer, MAX_POINTS, QueryError, decode, pieces};
+use crate::{Answer, MAX_POINTS, QueryError, decode, pieces, rest::Rest};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use series::{Labels, PromDuration, Sample, Series, Step, Timestamp};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use url::Url;
 
 /// Asks one Prometheus. Cheap to clone.
@@ -12,6 +15,7 @@ pub struct Client {
     base: Url,
     http: reqwest::Client,
     limits: Limits,
+    rest: Rest,
 }
 
 /// What one call may take.
@@ -47,7 +51,13 @@ const AS_ASKED: &str = "1";
 impl Client {
     /// Takes the address, which may have a path, and an HTTP client that knows credentials, TLS and proxy.
     pub fn new(base: Url, http: reqwest::Client, limits: Limits) -> Self {
-        Self { base, http, limits }
+        let rest = Rest::default();
+        Self {
+            base,
+            http,
+            limits,
+            rest,
+        }
     }
 
     /// Evaluates an expression at one time. A scalar is taken as one sample without labels.
@@ -145,6 +155,7 @@ impl Client {
     }
 
     async fn ask(&self, request: RequestBuilder) -> Result<Answer<decode::Data>, QueryError> {
+        self.rest.check(Instant::now())?;
         let response = self.succeeded(self.send(request).await?).await?;
         let body = self.body(response).await?;
         let max_items = self.limits.series;
@@ -165,6 +176,7 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
+        self.rest.note(&response, Instant::now());
         let mut body = Vec::new();
         while body.len() < ERROR_BYTES
             && let Ok(Some(chunk)) = response.chunk().await

@@ -8,8 +8,11 @@ mod client;
 mod decode;
 mod error;
 mod pieces;
+mod rest;
+mod shrinking;
 
 pub use answer::Answer;
 pub use client::{Client, Limits};
-pub use error::{QueryError, Reason};
+pub use error::{QueryError, Reason, Refusal};
 pub use pieces::{MAX_POINTS, pieces};
+pub use shrinking::Shrinking;

@@ -14,7 +14,10 @@ use futures::stream;
 use prometheus_api::{Client, Limits, QueryError, Reason};
 use series::{Step, Timestamp};
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -224,4 +227,35 @@ async fn samples_outside_the_range_are_refused() {
     let at = Timestamp::from_seconds;
     let error = client.range("up", at(6), at(9), step).await.unwrap_err();
     assert!(error.to_string().contains("outside the range"), "{error}");
+}
+
+#[tokio::test]
+async fn a_time_to_wait_is_heeded_by_all_clones() {
+    let n_asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&n_asked);
+    let route = post(async move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            [("Retry-After", "1")],
+            "busy",
+        )
+            .into_response()
+    });
+    let client = serve(Router::new().route("/api/v1/query", route)).await;
+    let ask = async |client: &Client| {
+        let answer = client.instant("up", Timestamp::from_seconds(100)).await;
+        describe(&answer.unwrap_err())
+    };
+    check(
+        &ask(&client).await,
+        "rejected, retry: Prometheus refused the query with status 429: busy",
+    );
+    let told = "deferred, retry: Prometheus answered with status 429 and asked to be left alone for another 1s";
+    check(&ask(&client.clone()).await, told);
+    assert_eq!(n_asked.load(Ordering::SeqCst), 1);
+    while ask(&client).await == told {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(n_asked.load(Ordering::SeqCst), 2);
 }

@@ -8,6 +8,7 @@ mod forecaster;
 mod foreseen;
 mod gauges;
 mod grid;
+mod history;
 mod issued;
 mod labelling;
 mod models;
@@ -153,9 +154,21 @@ impl<S: Source> Engine<S> {
             at: now,
             duration: begun.elapsed(),
             interval: self.interval(group_idx),
+            iterations: 1,
             missed: 0,
             rules: reports,
         }
+    }
+
+    /// Evaluates one rule of a group, given by its place, for the time `now`.
+    pub(crate) async fn evaluate_one(
+        &self,
+        group_idx: usize,
+        rule_idx: usize,
+        now: Timestamp,
+    ) -> RuleReport {
+        let state = &self.states[group_idx][rule_idx];
+        self.evaluate_rule(group_idx, state, now).await
     }
 
     async fn evaluate_rule(
@@ -174,6 +187,7 @@ impl<S: Source> Engine<S> {
             cores: &self.cores,
             now,
             queried_at: now - offset,
+            interval: self.interval(group_idx),
             limit: group.limit,
             max_batch: self.options.max_batch_samples,
             n_read: AtomicUsize::new(0),
@@ -185,6 +199,7 @@ impl<S: Source> Engine<S> {
         let served_for = self.interval(group_idx).saturating_mul(INTERVALS_SERVED);
         RuleReport {
             rule: state.kind.name().to_owned(),
+            at: now,
             duration: begun.elapsed(),
             samples_read: context.n_read.load(Relaxed),
             outcome: state.note(now, served_for, outcome),
@@ -218,6 +233,8 @@ struct Context<'e, S> {
     now: Timestamp,
     /// The same, less the query offset.
     queried_at: Timestamp,
+    /// The time until the next evaluation.
+    interval: Duration,
     /// Series that the expression may give.
     limit: usize,
     /// Samples that may be held at once.

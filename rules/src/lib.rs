@@ -27,7 +27,7 @@ pub use engine::{
 };
 pub use file::{MAX_BYTES, check_all, parse};
 pub use frames::is_saved_state;
-pub use report::{Evaluated, Failure, FailureReason, GroupReport, RuleReport};
+pub use report::{Evaluated, Failure, FailureReason, GroupReport, RuleReport, Shortened};
 pub use rule::{ForecastRule, Group, NamedHorizon, RecordRule, Rule, RuleKind, defaults};
 pub use schedule::run;
 pub use source::Source;

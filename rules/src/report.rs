@@ -17,9 +17,11 @@ pub struct GroupReport {
     pub duration: Duration,
     /// The time between two evaluations.
     pub interval: Duration,
-    /// Slots that passed while it ran; they are left out, never made up for.
+    /// Slots whose evaluation this report completes: one, or none where it is of a rule that took longer than the others.
+    pub iterations: u64,
+    /// Slots in which no rule could begin, since all were at work; they are left out, never made up for.
     pub missed: u64,
-    /// One for each rule, in the order of the file.
+    /// One for each rule that has come to its end, in the order of the file.
     pub rules: Vec<RuleReport>,
 }
 
@@ -28,6 +30,8 @@ pub struct GroupReport {
 pub struct RuleReport {
     /// The rule's name.
     pub rule: String,
+    /// The time it was evaluated for.
+    pub at: Timestamp,
     /// How long it took.
     pub duration: Duration,
     /// Samples that it had from Prometheus.
@@ -47,12 +51,25 @@ pub struct Evaluated {
     pub samples: usize,
     /// Series that are too young to be forecast.
     pub not_enough_history: usize,
+    /// Series whose present sample is NaN or infinite. They are not forecast, like those that are absent.
+    pub not_finite: usize,
+    /// What the history lacks, of which Prometheus refused the beginning.
+    pub shortened: Option<Shortened>,
     /// Series that no model could be fitted to, for any other cause.
     pub failed_fits: usize,
     /// The oldest among the last samples that forecasts start from; `None` where there is no forecast.
     pub oldest_origin: Option<Timestamp>,
     /// What Prometheus remarked. Always empty for a forecast, which fails on a partial answer.
     pub warnings: Vec<String>,
+}
+
+/// A history that is shorter than the rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortened {
+    /// How much of it was not read.
+    pub missing: Duration,
+    /// What Prometheus answered.
+    pub why: String,
 }
 
 /// Why a rule could not be evaluated.
@@ -80,7 +97,7 @@ pub enum FailureReason {
 
 impl FailureReason {
     /// Every one of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Query(Reason::Unreachable),
         Self::Query(Reason::Timeout),
         Self::Query(Reason::Rejected),
@@ -88,6 +105,7 @@ impl FailureReason {
         Self::Query(Reason::Malformed),
         Self::Query(Reason::TooLarge),
         Self::Query(Reason::TooManySeries),
+        Self::Query(Reason::Deferred),
         Self::Partial,
         Self::DuplicateSeries,
         Self::Internal,

@@ -2,7 +2,7 @@
 
 use super::Register;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
-use rules::GroupReport;
+use rules::{Group, GroupReport};
 
 /// How the evaluation of groups goes.
 pub(crate) struct GroupMetrics {
@@ -68,6 +68,13 @@ impl GroupMetrics {
         })
     }
 
+    /// Tells how many rules a group has.
+    pub(super) fn prepare(&self, group: &Group) {
+        let key = key(&group.file, &group.name);
+        let n_rules = i64::try_from(group.rules.len()).unwrap_or(i64::MAX);
+        self.rules.with_label_values(&[&*key]).set(n_rules);
+    }
+
     /// Takes one evaluation.
     pub(crate) fn note(&self, report: &GroupReport) {
         let key = key(&report.file, &report.group);
@@ -80,20 +87,20 @@ impl GroupMetrics {
         let n_samples: usize = outcomes.map(|evaluated| evaluated.samples).sum();
         self.iterations
             .with_label_values(&labels)
-            .inc_by(1 + report.missed);
+            .inc_by(report.iterations + report.missed);
         self.missed.with_label_values(&labels).inc_by(report.missed);
+        if report.iterations == 0 {
+            // Of a rule that took longer than the others of its group, which have been told of.
+            return;
+        }
         self.duration.with_label_values(&labels).observe(seconds);
         self.last_duration.with_label_values(&labels).set(seconds);
         let at = report.at.as_seconds_f64();
         self.last_evaluation.with_label_values(&labels).set(at);
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.last_samples
-            .with_label_values(&labels)
-            .set(count(n_samples));
+        let n_samples = i64::try_from(n_samples).unwrap_or(i64::MAX);
+        self.last_samples.with_label_values(&labels).set(n_samples);
         let interval = report.interval.as_secs_f64();
         self.interval.with_label_values(&labels).set(interval);
-        let rules = self.rules.with_label_values(&labels);
-        rules.set(count(report.rules.len()));
     }
 
     /// What was never written is an error to remove, and as good as gone.

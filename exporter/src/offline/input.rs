@@ -4,9 +4,12 @@ use super::csv;
 use crate::{cli::Source, clock, redact::redacted, say::complain, visible::visible};
 use anyhow::{Context as _, bail, ensure};
 use forecast::History;
-use prometheus_api::{Client, Limits};
-use series::{Sample, Step, Timestamp};
-use std::time::Duration;
+use prometheus_api::{Client, Limits, MAX_POINTS, QueryError, Shrinking};
+use series::{Labels, PromDuration, Sample, Step, Timestamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// One series, under the name that reports give it.
 pub(crate) struct Named {
@@ -92,14 +95,76 @@ fn from_prometheus(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let answer = runtime.block_on(client.range(query, end - reach, end, step));
-    let answer = answer.with_context(|| format!("asking {}", redacted(&url)))?;
-    for warning in &answer.warnings {
+    let read = runtime.block_on(history(&client, query, (end - reach, end), step));
+    let Answered { series, unread } = read.with_context(|| format!("asking {}", redacted(&url)))?;
+    if let Some((missing, error)) = unread {
+        let (missing, wanted) = (PromDuration::new(missing), PromDuration::new(reach));
+        complain(format_args!(
+            "the oldest {missing} of the {wanted} asked for are missing: {error}"
+        ));
+    }
+    let column = |(labels, samples): (Labels, Vec<Sample>)| csv::Column {
+        name: labels.to_string(),
+        samples,
+    };
+    Ok(series.into_iter().map(column).collect())
+}
+
+/// What a query gave.
+struct Answered {
+    series: BTreeMap<Labels, Vec<Sample>>,
+    /// How much is missing at the beginning, and why.
+    unread: Option<(Duration, QueryError)>,
+}
+
+/// Reads a range from the newest on, in smaller pieces where Prometheus refuses one for what it takes. What it refuses
+/// in small pieces, too, is left out, unless that is all.
+async fn history(
+    client: &Client,
+    query: &str,
+    (start, end): (Timestamp, Timestamp),
+    step: Step,
+) -> Result<Answered, QueryError> {
+    let mut pieces = Shrinking::new((start, end), step, MAX_POINTS);
+    let (mut series, mut refused) = (BTreeMap::<_, Vec<_>>::new(), None);
+    let mut warnings = BTreeSet::new();
+    while let Some((from, to)) = pieces.piece() {
+        match client.range(query, from, to, step).await {
+            Ok(answer) => {
+                pieces.answered();
+                warnings.extend(answer.warnings);
+                for one in answer.value {
+                    let newest_first = one.samples.into_iter().rev();
+                    series.entry(one.labels).or_default().extend(newest_first);
+                }
+            }
+            Err(error) => {
+                let Some(kind) = error.refusal() else {
+                    return Err(error);
+                };
+                let is_over = !pieces.refused(kind);
+                if is_over && series.is_empty() {
+                    return Err(error);
+                }
+                refused = Some(error);
+                if is_over {
+                    break;
+                }
+            }
+        }
+    }
+    for warning in &warnings {
         complain(format_args!("Prometheus warns: {warning}"));
     }
-    let column = |series: series::Series| csv::Column {
-        name: series.labels.to_string(),
-        samples: series.samples,
-    };
-    Ok(answer.value.into_iter().map(column).collect())
+    for samples in series.values_mut() {
+        samples.reverse();
+    }
+    let missing = pieces
+        .read_from(end)
+        .map_or_else(|| end.since(start), |from| from.since(start));
+    let refused = refused.filter(|_| !pieces.is_complete());
+    Ok(Answered {
+        series,
+        unread: refused.map(|error| (missing, error)),
+    })
 }

@@ -48,6 +48,13 @@ impl Curves {
         }
     }
 
+    /// From when on the curves of a group are pushed, up to an evaluation. Times ahead of that are not believed: a clock was
+    /// ahead and has been put right, or the rule took longer than the others of its group.
+    fn since(&mut self, group: String, at: Timestamp) -> Timestamp {
+        let before = self.upto.insert(group, at);
+        before.unwrap_or(self.begun - SLOT).min(at - SLOT)
+    }
+
     /// The one evaluation may stand for several, of which the earlier ones were passed over.
     async fn push(&mut self, group: String, evaluation: Evaluation, writer: &Writer) {
         let Evaluation {
@@ -56,7 +63,7 @@ impl Curves {
             at,
             ..
         } = evaluation;
-        let since = self.upto.insert(group, at).unwrap_or(self.begun - SLOT);
+        let since = self.since(group, at);
         let (mut outbox, mut bookmark) = (Outbox::new(writer, PATIENCE), Bookmark::default());
         loop {
             let curves = engine.issued(group_idx, (since, at), &mut bookmark, PIECE);
@@ -100,6 +107,20 @@ mod tests {
             groups.iter().map(|&group| group.to_owned()).collect(),
         );
         upto.into_iter().collect()
+    }
+
+    #[test]
+    fn curves_are_pushed_on_after_a_clock_that_was_ahead() {
+        let mut curves = Curves {
+            begun: AT(60),
+            upto: BTreeMap::new(),
+        };
+        let mut since = |at: i64| curves.since("g".to_owned(), AT(at));
+        assert_eq!(since(70), AT(59));
+        assert_eq!(since(130), AT(70));
+        assert_eq!(since(86_400), AT(130));
+        assert_eq!(since(190), AT(189));
+        assert_eq!(since(250), AT(190));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `foreshadow backtest` and `foreshadow forecast`, over files and over a real Prometheus.
 
-use crate::world::prometheus_with_past;
+use crate::world::{TWO_DAYS, prometheus_with, prometheus_with_past};
 use serde_json::Value;
 use std::{
     fmt::Write as _,
@@ -276,5 +276,33 @@ async fn a_query_is_forecast_from_the_real_prometheus() {
     assert!(
         plot.contains('•') && plot.contains('━') && plot.contains("now"),
         "{plot}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_prometheus_refuses_at_once_is_read_in_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let refusing = prometheus_with(dir.path(), TWO_DAYS, &["--query.max-samples=500"]).await;
+    let args = [
+        "forecast",
+        "--prometheus.url",
+        refusing.url().as_str(),
+        "--query",
+        "load",
+        "--step",
+        "1m",
+        "--horizon",
+        "1h",
+        "--history",
+        "2d",
+        "--format",
+        "json",
+    ];
+    let output = foreshadow(dir.path(), &args);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
+    assert_eq!(
+        lines(&output.stdout)[0]["values"].as_array().unwrap().len(),
+        60
     );
 }

@@ -39,7 +39,7 @@ pub(super) async fn fit_due<S: Source>(
         let wanted: HashSet<_> = batch.iter().map(|due| &due.labels).collect();
         let is_wanted = |labels: &Labels| wanted.contains(labels);
         let before = reader.context.n_read();
-        let mut histories = reader.range_of((start, end), n_series, is_wanted).await?;
+        let mut histories = reader.history((start, end), n_series, is_wanted).await?;
         n_read += reader.context.n_read() - before;
         let goes = batch.chunks(CHUNK).map(|chunk| {
             let chunk = chunk.iter().map(|due| {

@@ -4,7 +4,8 @@
 use super::{
     Context, State, census,
     fitting::{fit_due, on_cpu},
-    models::{Due, Models},
+    history::too_early,
+    models::{Due, Models, is_there},
     reader::{Reader, SHORT_GAP},
     samples::Samples,
     state::Done,
@@ -24,13 +25,13 @@ pub(super) async fn evaluate<S: Source>(
     rule: &ForecastRule,
 ) -> Result<Done, Failure> {
     let end = context.queried_at.align_down(rule.step.get());
-    let upto = state.with_models(|models| models.upto(end, rule));
+    let upto = begin(context, state, rule, end)?;
     let mut parts = Vec::new();
     for shard in census::parts(context, state, rule, end).await? {
         let reader = Reader::new(context, state, rule, shard);
         parts.push(Part::read(reader, upto, end).await?);
     }
-    let n_series = parts.iter().map(|part| part.present.len()).sum();
+    let n_series = parts.iter().map(|part| part.n_series).sum();
     if n_series > context.limit {
         return Err(Failure::too_many_series(n_series, context.limit));
     }
@@ -42,7 +43,12 @@ pub(super) async fn evaluate<S: Source>(
     for part in &parts {
         fitted.extend(part.fit(&rule, upto, end).await?);
     }
+    let not_finite = parts.iter().map(Part::not_finite).sum();
     let recent = Samples::join(parts.into_iter().map(|part| part.recent))?;
+    let shortened = state.with_history(|log| {
+        log.succeed();
+        log.shortened().cloned()
+    });
 
     let (state, now) = (Arc::clone(state), context.now);
     let foresee = move || {
@@ -56,7 +62,33 @@ pub(super) async fn evaluate<S: Source>(
         state.with_models_mut(|models| models.keep(issued));
         state.with_models(|models| models.foresee(&present, &rule, now))
     };
-    on_cpu(context.cores, foresee).await.map_err(panicked)
+    let mut done = on_cpu(context.cores, foresee).await.map_err(panicked)?;
+    (done.figures.not_finite, done.figures.shortened) = (not_finite, shortened);
+    Ok(done)
+}
+
+/// The time up to which samples were taken, once what is not to be believed is forgotten. An error where there is nothing
+/// to go on with but a history that is not to be asked for yet.
+fn begin<S>(
+    context: &Context<'_, S>,
+    state: &State,
+    rule: &ForecastRule,
+    end: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
+    let n_forgotten = state.with_models_mut(|models| models.begin(context.now, end, rule));
+    if n_forgotten > 0 {
+        tracing::warn!(
+            rule = rule.name,
+            models = n_forgotten,
+            "the clock was ahead and has been put right; models that saw the time between are fitted anew"
+        );
+    }
+    let upto = state.with_models(|models| models.upto(end, rule));
+    let needs_history = upto.is_none_or(|upto| long_gap(upto, end, rule).is_some());
+    match state.with_history(|log| log.wait(context.now)) {
+        Some(wait) if needs_history => Err(too_early(wait)),
+        _ => Ok(upto),
+    }
 }
 
 /// What one part of a rule's series came with.
@@ -64,8 +96,10 @@ struct Part<'e, S> {
     reader: Reader<'e, S>,
     /// The samples since the last evaluation; of a long gap those of its end alone.
     recent: Samples,
-    /// The series that exist at the present step, each with its sample.
+    /// The series that exist at the present step, each with its sample, which is a number.
     present: Vec<(Labels, Sample)>,
+    /// How many exist, with and without a number.
+    n_series: usize,
 }
 
 impl<'e, S: Source> Part<'e, S> {
@@ -81,13 +115,19 @@ impl<'e, S: Source> Part<'e, S> {
             }
             _ => reader.at(end).await?,
         };
-        let present = present(&recent, end);
-        reader.check_present(present.len())?;
+        let lasts = recent.iter().filter_map(|(_, samples)| samples.last());
+        let n_series = lasts.filter(|last| last.at == end).count();
+        reader.check_present(n_series)?;
         Ok(Self {
             reader,
+            present: present(&recent, end),
             recent,
-            present,
+            n_series,
         })
+    }
+
+    fn not_finite(&self) -> usize {
+        self.n_series - self.present.len()
     }
 
     async fn fit(
@@ -96,12 +136,22 @@ impl<'e, S: Source> Part<'e, S> {
         upto: Option<Timestamp>,
         end: Timestamp,
     ) -> Result<Vec<(Labels, Tracked)>, Failure> {
-        let (reader, n_series) = (&self.reader, self.present.len());
+        let (reader, n_series) = (&self.reader, self.n_series);
         let due = reader.state.with_models(|models| models.due(&self.present));
+        let is_put_off = reader
+            .state
+            .with_history(|log| log.wait(reader.context.now).is_some());
+        if due.is_empty() || is_put_off {
+            return Ok(Vec::new());
+        }
         let start = match upto {
             None => reader.earliest(end),
             Some(_) => beginning(reader, &due, end, n_series).await?,
         };
+        if start <= reader.earliest(end) {
+            let now = reader.context.now;
+            reader.state.with_history(|log| log.begin_anew(now));
+        }
         fit_due(reader, rule, &due, (start, end), n_series).await
     }
 }
@@ -134,13 +184,13 @@ async fn make_up<S: Source>(
         return Ok(());
     };
     let (state, context) = (reader.state, reader.context);
-    let n_present = parts.iter().map(|part| part.present.len()).sum();
+    let n_present = parts.iter().map(|part| part.n_series).sum();
     let n_series = state.with_models(Models::len).max(n_present).max(1);
     let is_known = |labels: &Labels| state.with_models(|models| models.get(labels).is_some());
     for piece in pieces(gap, rule.step, context.max_batch / n_series) {
         let mut samples = Vec::with_capacity(parts.len());
         for Part { reader, .. } in parts {
-            samples.push(reader.range_of(piece, n_series, is_known).await?);
+            samples.push(reader.history(piece, n_series, is_known).await?);
         }
         let samples = Samples::join(samples)?;
         let (state, rule) = (Arc::clone(state), rule.clone());
@@ -152,10 +202,10 @@ async fn make_up<S: Source>(
     Ok(())
 }
 
-/// The series that exist at the present step, each with its sample.
+/// The series that exist at the present step, each with its sample; those whose sample is no number are left out.
 fn present(recent: &Samples, end: Timestamp) -> Vec<(Labels, Sample)> {
     let at_end = |(labels, samples): (&Labels, &[Sample])| {
-        let last = samples.last().filter(|sample| sample.at == end)?;
+        let last = samples.last().filter(|last| is_there(last, end))?;
         Some((labels.clone(), *last))
     };
     recent.iter().filter_map(at_end).collect()

@@ -20,6 +20,8 @@ use std::{
 pub(super) struct Models {
     /// The grid step up to which samples were taken.
     upto: Option<Timestamp>,
+    /// The last evaluation; `None` before the first.
+    evaluated_at: Option<Timestamp>,
     series: BTreeMap<Labels, Tracked>,
 }
 
@@ -35,6 +37,9 @@ pub(super) struct Due {
 /// How long a vanished series is remembered, or two steps where that is more: a restart or a deployment is over
 /// within the hour, and what stays away longer is read anew when it comes back.
 const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// What a clock may be ahead without anything being forgotten for it.
+const MOMENTS: Duration = Duration::from_secs(10);
 
 impl Models {
     /// The time up to which samples were taken, unless a whole history has passed since.
@@ -52,9 +57,33 @@ impl Models {
         if self.upto.is_none() {
             *self = Self {
                 upto: Some(upto),
+                evaluated_at: None,
                 series,
             };
         }
+    }
+
+    /// Makes ready for an evaluation at `now`, whose samples end at `end`, and returns how many models were forgotten,
+    /// because they have seen what is yet to come. High-water marks in the future are not believed: a clock was ahead
+    /// and has been put right, here or in the program that saved the models.
+    pub(super) fn begin(&mut self, now: Timestamp, end: Timestamp, rule: &ForecastRule) -> usize {
+        let before = self.evaluated_at.replace(now);
+        let goes_on = before.is_some_and(|before| before <= now);
+        if goes_on && self.upto.is_none_or(|upto| upto <= end) {
+            return 0;
+        }
+        // Clocks are put right by moments all the time.
+        let latest = end + rule.step.get().max(MOMENTS);
+        let forgotten = self
+            .series
+            .values_mut()
+            .map(|tracked| usize::from(tracked.forget_future(latest, now)));
+        let n_forgotten = forgotten.sum();
+        if self.upto.is_some_and(|upto| upto > end) {
+            let seen = self.series.values().map(|tracked| tracked.seen().last);
+            self.upto = seen.max().map(|last| last.min(end));
+        }
+        n_forgotten
     }
 
     /// The series behind some labels, or from the first on, in order of labels.
@@ -84,16 +113,16 @@ impl Models {
 
     /// Takes new samples up to `end`, and forgets series that vanished long ago.
     pub(super) fn advance(&mut self, recent: &Samples, end: Timestamp, rule: &ForecastRule) {
-        let mut known = self.series.iter_mut().peekable();
-        for (labels, samples) in recent.iter() {
-            while known.next_if(|(known, _)| *known < labels).is_some() {}
-            if let Some((_, tracked)) = known.next_if(|(known, _)| *known == labels) {
-                tracked.take(samples);
-            }
-        }
         let remembered = REMEMBERED.max(rule.step.get() * 2);
-        self.series
-            .retain(|_, tracked| end.since(tracked.seen().last) <= remembered);
+        let mut recent = recent.iter().peekable();
+        self.series.retain(|labels, tracked| {
+            while recent.next_if(|(other, _)| *other < labels).is_some() {}
+            let samples = recent.next_if(|(other, _)| *other == labels);
+            let samples = samples.map_or(&[][..], |(_, samples)| samples);
+            tracked.take(samples);
+            let is_present = samples.last().is_some_and(|last| is_there(last, end));
+            tracked.note_presence(is_present, end) <= remembered
+        });
         self.upto = self.upto.max(Some(end));
     }
 
@@ -185,6 +214,11 @@ impl Models {
             known.next_if(|(known, _)| *known == labels)
         })
     }
+}
+
+/// Whether a series is there, by its last sample: one that is NaN or infinite says nothing that could be foreseen.
+pub(super) fn is_there(last: &Sample, end: Timestamp) -> bool {
+    last.at == end && last.value.is_finite()
 }
 
 /// A series with what is known of it.

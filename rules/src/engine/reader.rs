@@ -1,8 +1,8 @@
 //! Reads series for a forecast in pieces of bounded size, and takes nothing partial for the whole.
 
-use super::{Context, State, census::complete, samples::Samples};
+use super::{Context, State, census::complete, history::Unread, samples::Samples};
 use crate::{Failure, FailureReason, ForecastRule, Source};
-use prometheus_api::{MAX_POINTS, Reason, pieces};
+use prometheus_api::{MAX_POINTS, QueryError, Reason, Refusal, Shrinking};
 use series::{Labels, Step, Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -62,20 +62,40 @@ impl<'e, S: Source> Reader<'e, S> {
         self.state.labelling.merge(samples)
     }
 
-    /// All series in a range, both ends included.
+    /// All series in a short range, both ends included.
     pub(super) async fn range(&self, range: (Timestamp, Timestamp)) -> Result<Samples, Failure> {
-        self.range_of(range, self.shard.n_series, |_| true).await
+        let n_series = self.shard.n_series;
+        let reading = self.read(range, self.rule.step, n_series, |_| true).await?;
+        match reading.unread {
+            Some(Unread { error, .. }) => Err(error.into()),
+            None => Ok(reading.samples),
+        }
     }
 
-    /// The series in a range whose labels, as the rule serves them, are wanted; `n_series` is how many to expect at a
-    /// time, others included.
-    pub(super) async fn range_of(
+    /// The series in a range of history whose labels, as the rule serves them, are wanted; `n_series` is how many to
+    /// expect at a time, others included. Where Prometheus refuses even small pieces, the beginning is missing, and
+    /// that is noted.
+    pub(super) async fn history(
         &self,
         range: (Timestamp, Timestamp),
         n_series: usize,
         is_wanted: impl Fn(&Labels) -> bool,
     ) -> Result<Samples, Failure> {
-        self.read(range, self.rule.step, n_series, is_wanted).await
+        let reading = self
+            .read(range, self.rule.step, n_series, is_wanted)
+            .await?;
+        self.note(reading.unread)?;
+        Ok(reading.samples)
+    }
+
+    fn note(&self, unread: Option<Unread>) -> Result<(), Failure> {
+        let (now, interval) = (self.context.now, self.context.interval);
+        match unread {
+            Some(unread) => self
+                .state
+                .with_history(|log| log.note_unread(unread, now, interval)),
+            None => Ok(()),
+        }
     }
 
     /// Fails when a part is empty that was counted a moment ago: its expression means something else than the whole.
@@ -110,6 +130,11 @@ impl<'e, S: Source> Reader<'e, S> {
         let seen = self
             .read((start, end), spacing, n_series, is_wanted)
             .await?;
+        if seen.unread.is_some() {
+            self.note(seen.unread)?;
+            return Ok(earliest);
+        }
+        let seen = seen.samples;
         let first = seen
             .iter()
             .filter_map(|(_, samples)| samples.first())
@@ -131,28 +156,98 @@ impl<'e, S: Source> Reader<'e, S> {
         step: Step,
         n_series: usize,
         is_wanted: impl Fn(&Labels) -> bool,
-    ) -> Result<Samples, Failure> {
-        let is_history = self.rule.step.count(range.1.since(range.0)) >= SHORT_GAP;
-        let max_points = (MAX_ANSWER / n_series.max(1)).clamp(1, MAX_POINTS);
+    ) -> Result<Reading, Failure> {
         let n_points = step.count(range.1.since(range.0)) + 1;
-        let mut all = Samples::default();
-        for (start, end) in pieces(range, step, max_points) {
-            let (source, expr) = (&self.context.source, &self.shard.expr);
-            let answer = if is_history {
-                source.history(expr, start, end, step).await?
-            } else {
-                source.range(expr, start, end, step).await?
-            };
-            let series = complete(answer)?;
-            self.context
-                .count(series.iter().map(|series| series.samples.len()).sum());
-            let series = series
-                .into_iter()
-                .map(|series| (series.labels, series.samples));
-            let mut piece = self.state.labelling.merge(series)?;
-            piece.retain(&is_wanted);
-            all.absorb(piece, n_points);
+        let way = if n_points > SHORT_GAP {
+            Way::History
+        } else {
+            Way::Range
+        };
+        let allowed = (MAX_ANSWER / n_series.max(1)).clamp(1, MAX_POINTS);
+        let max_points = match way {
+            Way::History => self.state.with_history(|log| log.max_points(allowed)),
+            Way::Range => allowed,
+        };
+        let mut pieces = Shrinking::new(range, step, max_points);
+        let (mut all, mut refused) = (Samples::default(), None);
+        while let Some(piece) = pieces.piece() {
+            match self.piece(piece, step, way).await? {
+                Ok(mut samples) => {
+                    pieces.answered();
+                    samples.retain(&is_wanted);
+                    // The newest come first, and each piece is put behind what there is.
+                    samples.reverse();
+                    all.absorb(samples, n_points);
+                }
+                Err(error) => {
+                    // What is asked for at each evaluation is asked for again at the next.
+                    let is_patient = |kind| way == Way::History || kind == Refusal::Size;
+                    let kind = error.refusal().filter(|kind| is_patient(*kind));
+                    let is_over = kind.is_none_or(|kind| !pieces.refused(kind));
+                    refused = Some(error);
+                    if is_over {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(all)
+        all.reverse();
+        if way == Way::History {
+            let size = pieces.max_points();
+            self.state.with_history(|log| match &refused {
+                Some(_) => log.note_refusals(size),
+                None => log.note_no_refusal(),
+            });
+        }
+        let missing = pieces
+            .read_from(range.1)
+            .map_or_else(|| range.1.since(range.0), |from| from.since(range.0));
+        let unread = refused.filter(|_| !pieces.is_complete());
+        Ok(Reading {
+            samples: all,
+            unread: unread.map(|error| Unread { missing, error }),
+        })
     }
+
+    /// One piece, or the error by which it was refused for its size or the time that it takes.
+    async fn piece(
+        &self,
+        (start, end): (Timestamp, Timestamp),
+        step: Step,
+        way: Way,
+    ) -> Result<Result<Samples, QueryError>, Failure> {
+        let (source, expr) = (&self.context.source, &self.shard.expr);
+        let answer = match way {
+            Way::History => source.history(expr, start, end, step).await,
+            Way::Range => source.range(expr, start, end, step).await,
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.refusal().is_some() => return Ok(Err(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let series = complete(answer)?;
+        self.context
+            .count(series.iter().map(|series| series.samples.len()).sum());
+        let series = series
+            .into_iter()
+            .map(|series| (series.labels, series.samples));
+        self.state.labelling.merge(series).map(Ok)
+    }
+}
+
+/// How a range is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In its turn, and within what histories may cost.
+    History,
+    /// At once.
+    Range,
+}
+
+/// What came of a range.
+struct Reading {
+    samples: Samples,
+    /// What is missing at its beginning.
+    unread: Option<Unread>,
 }

@@ -58,9 +58,6 @@ pub enum Refused {
     /// Nothing in it reaches into what would be read anew.
     #[error("it ends {0} ago, and the rule has no more history than that")]
     TooOld(PromDuration),
-    /// Models that have seen what has not been yet.
-    #[error("it reaches {0} into the future: the clock may have been set back")]
-    Future(PromDuration),
     /// The file is cut short, or nobody can tell where its next series begins.
     #[error("it is cut short or damaged after {0} series")]
     Broken(usize),
@@ -98,7 +95,7 @@ impl Refused {
             Self::Foreign => "foreign",
             Self::Version { .. } => "version",
             Self::OtherRule => "other_rule",
-            Self::TooOld(_) | Self::Future(_) => "outdated",
+            Self::TooOld(_) => "outdated",
             Self::Broken(_) | Self::Damaged(_) => "damaged",
             Self::Models { .. } => "model",
         }
@@ -133,7 +130,7 @@ impl Restoring {
     /// Takes up what a file holds, as far as it can be trusted; the rule reads the rest anew. A rule that was
     /// evaluated already keeps what it has.
     pub fn read(&self, from: impl Read, now: Timestamp) -> Restored {
-        let mut loaded = Loaded::until(now + self.rule.step.get());
+        let mut loaded = Loaded::default();
         let upto = match self.load(from, now, &mut loaded) {
             Ok(upto) => upto,
             Err(refused) => {
@@ -180,18 +177,15 @@ impl Restoring {
         if now.since(upto) >= self.rule.history {
             return Err(Refused::TooOld(whole_seconds(now.since(upto))));
         }
-        // A clock that was put right by moments is no reason to begin anew.
-        if upto.since(now) > self.rule.step.get() {
-            return Err(Refused::Future(whole_seconds(upto.since(now))));
-        }
+        // A time in the future tells of a clock that was ahead, or is behind now. What comes of it is seen at the first
+        // evaluation, when the clock may be right.
         Ok(upto)
     }
 }
 
 /// What a file was found to hold.
+#[derive(Default)]
 struct Loaded {
-    /// No series can have been seen later.
-    latest: Timestamp,
     series: BTreeMap<Labels, Tracked>,
     /// Series that were read, misfits included.
     n_whole: usize,
@@ -203,18 +197,6 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn until(latest: Timestamp) -> Self {
-        Self {
-            latest,
-            series: BTreeMap::new(),
-            n_whole: 0,
-            n_damaged: 0,
-            n_misfits: 0,
-            first_misfit: None,
-            broken: None,
-        }
-    }
-
     /// Takes series up to the end of the file, or to where it breaks off.
     fn take_all(
         &mut self,
@@ -242,8 +224,7 @@ impl Loaded {
             self.n_damaged += 1;
             return;
         };
-        let is_future = tracked.seen().last > self.latest;
-        if is_future || self.series.insert(labels, tracked).is_some() {
+        if self.series.insert(labels, tracked).is_some() {
             self.n_damaged += 1;
             return;
         }

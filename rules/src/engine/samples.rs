@@ -34,7 +34,14 @@ impl Samples {
         }
     }
 
-    /// Takes samples that come after these, where a series will have `n_points` in the end.
+    /// Turns the samples of each series round: the oldest first, or the newest.
+    pub(super) fn reverse(&mut self) {
+        for (_, samples) in &mut self.0 {
+            samples.reverse();
+        }
+    }
+
+    /// Puts samples behind these, where a series will have `n_points` in the end.
     pub(super) fn absorb(&mut self, later: Self, n_points: usize) {
         let n_series = self.0.len().max(later.0.len());
         let before = std::mem::replace(&mut self.0, Vec::with_capacity(n_series));

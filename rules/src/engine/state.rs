@@ -1,6 +1,6 @@
 //! What one rule remembers from one evaluation to the next.
 
-use super::{Labelling, models::Models};
+use super::{Labelling, history::HistoryLog, models::Models};
 use crate::{Evaluated, Failure, RuleKind};
 use forecast::Standing;
 use series::{Labels, Timestamp};
@@ -18,6 +18,7 @@ pub(super) struct State {
     /// Held for moments only, while models are brought up to date or asked. Empty for a recording.
     models: Arc<RwLock<Models>>,
     board: Mutex<Board>,
+    history: Mutex<HistoryLog>,
 }
 
 /// How the last evaluations went.
@@ -87,6 +88,7 @@ impl State {
             turn: Arc::default(),
             models: Arc::default(),
             board: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -122,11 +124,19 @@ impl State {
     /// The last output, while it may be served.
     pub(super) fn fresh(&self, now: Timestamp) -> Option<Arc<Output>> {
         let output = self.lock().output.clone()?;
-        (now.since(output.at) <= output.served_for).then_some(output)
+        // One from the future is no fresher than it is far away: a clock was ahead.
+        let distance = now.since(output.at).max(output.at.since(now));
+        (distance <= output.served_for).then_some(output)
     }
 
     pub(super) fn board(&self) -> Board {
         self.lock().clone()
+    }
+
+    /// Asks or tells how the reading of the history has gone.
+    pub(super) fn with_history<T>(&self, change: impl FnOnce(&mut HistoryLog) -> T) -> T {
+        // Each change leaves it whole.
+        change(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks the models.

@@ -1,7 +1,7 @@
 //! How the rules are, for logs and metrics.
 
 use super::{Engine, State};
-use crate::Source;
+use crate::{Shortened, Source};
 use series::Timestamp;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct RuleStatus {
     pub series: usize,
     /// The oldest among the last samples that its models have seen; `None` for a recording.
     pub oldest_origin: Option<Timestamp>,
+    /// What the history lacked when it was read last, of which Prometheus refused the beginning.
+    pub shortened: Option<Shortened>,
 }
 
 impl<S: Source> Engine<S> {
@@ -67,6 +69,7 @@ impl State {
             is_served: self.fresh(now).is_some(),
             series: rows.len(),
             oldest_origin,
+            shortened: self.with_history(|log| log.shortened().cloned()),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Tracked {
     fit_at: usize,
     /// Curves of earlier evaluations, oldest first.
     vintages: Vec<Arc<Vintage>>,
+    /// The first evaluation that found it gone, of those since it was there last.
+    absent_since: Option<Timestamp>,
 }
 
 /// What is known of a series' samples when they are gone.
@@ -101,6 +103,7 @@ impl Tracked {
             seen,
             fit_at,
             vintages: Vec::new(),
+            absent_since: None,
         }
     }
 
@@ -168,6 +171,33 @@ impl Tracked {
         }
         self.vintages.reserve_exact(1);
         self.vintages.push(Arc::new(vintage));
+    }
+
+    /// Takes it that the series is there at an evaluation, or not, and tells how long it has been away. That is counted
+    /// from evaluation to evaluation: a clock that is put forward makes nothing old.
+    pub(super) fn note_presence(&mut self, is_present: bool, at: Timestamp) -> Duration {
+        if is_present {
+            self.absent_since = None;
+            return Duration::ZERO;
+        }
+        let since = self.absent_since.get_or_insert(at);
+        // A clock that was ahead has been put right.
+        *since = at.min(*since);
+        at.since(*since)
+    }
+
+    /// Forgets what came from a future that is not to come: a clock was ahead and has been put right. A model that has
+    /// seen samples later than `latest` is gone, and the series due for another; its record and its older curves stay.
+    /// Returns whether there was such a model.
+    pub(super) fn forget_future(&mut self, latest: Timestamp, now: Timestamp) -> bool {
+        self.vintages.retain(|vintage| vintage.at() <= now);
+        if self.seen.last <= latest {
+            return false;
+        }
+        (self.model, self.unfit, self.fit_at) = (None, None, 0);
+        self.seen.first = self.seen.first.min(latest);
+        self.seen.last = latest;
+        true
     }
 
     pub(super) fn seen(&self) -> Seen {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clocks;
 mod curves;
 mod failures;
 mod fleet;
@@ -9,8 +10,10 @@ mod for_each;
 mod forecasts;
 mod growth;
 mod issued;
+mod not_finite;
 mod quality;
 mod recordings;
+mod refusals;
 mod reload;
 mod saved;
 mod schedule;

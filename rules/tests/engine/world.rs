@@ -27,7 +27,14 @@ pub(crate) struct Inner {
     asked: Vec<String>,
     /// How long each answer takes.
     pub(crate) delay: Duration,
+    /// How long the answers to some expressions take.
+    pub(crate) delays: BTreeMap<String, Duration>,
+    /// What becomes of a range, by its first and last second and its points.
+    pub(crate) refuses: Option<Refuses>,
 }
+
+/// Whether a range is refused, and how.
+pub(crate) type Refuses = Box<dyn Fn(i64, i64, i64) -> Option<QueryError> + Send>;
 
 /// A series: its labels, and its value at a time in seconds.
 struct Script {
@@ -69,7 +76,10 @@ impl World {
 
     /// Notes the question, and fails where the world says so.
     async fn hear(&self, expr: &str, question: String) -> Result<(), QueryError> {
-        let delay = self.inner().delay;
+        let delay = {
+            let inner = self.inner();
+            inner.delays.get(expr).copied().unwrap_or(inner.delay)
+        };
         tokio::time::sleep(delay).await;
         let mut inner = self.inner();
         inner.asked.push(format!("{expr} {question}"));
@@ -128,6 +138,12 @@ impl Source for World {
     ) -> Result<Answer<Vec<Series>>, QueryError> {
         let [from, to] = [start, end].map(|at| at.as_millis() / 1000);
         self.hear(expr, format!("{from}..{to}/{step}")).await?;
+        let n_points = (to - from) / i64::try_from(step.get().as_secs()).unwrap() + 1;
+        if let Some(refuses) = &self.inner().refuses
+            && let Some(error) = refuses(from, to, n_points)
+        {
+            return Err(error);
+        }
         let times = std::iter::successors(Some(start), |at| Some(*at + step.get()));
         let times: Vec<_> = times.take_while(|at| *at <= end).collect();
         let warnings = self.inner().warnings.clone();

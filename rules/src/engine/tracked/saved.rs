@@ -167,6 +167,7 @@ fn parts<'a>(from: &mut Taker<'a>) -> Option<(Tracked, Model<'a>, &'a [u8])> {
         seen,
         fit_at,
         vintages: Vec::new(),
+        absent_since: None,
     };
     Some((tracked, model, from.bytes()?))
 }
