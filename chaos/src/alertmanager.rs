@@ -1,0 +1,439 @@
+//! A pair of Alertmanagers, as the program's webhook meets it: at least once, repeated, retried, gossiped.
+
+use crate::{
+    clock::now_millis,
+    findings::Count,
+    fleet::Fleet,
+    journal::Delivered,
+    program::Program,
+    scene::{Scene, lock},
+    schedule::{Moment, N_ALERTS, N_WORKLOADS},
+    workloads::WORKLOADS,
+};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use testbed::http_client;
+use tokio::time::{Instant, sleep};
+
+/// `group_interval`: how long a notification is retried, and how soon after one the next is sent.
+const GROUP_INTERVAL: Duration = Duration::from_millis(1_500);
+
+/// `repeat_interval`: how soon what fires on is sent again.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Time between two attempts.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether something is to be sent.
+const POLL: Duration = Duration::from_millis(150);
+
+/// How long an answer is waited for.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long after the gossip about an alert that ended its end is gossiped about, too.
+const GOSSIP: Duration = Duration::from_secs(2);
+
+/// How long after a notification was sent the program is killed, at most.
+const KILL_WITHIN_MILLIS: u64 = 12;
+
+/// One firing of one alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Firing {
+    /// As the pair has it, in milliseconds since the epoch: the earliest that was heard of.
+    starts_at: i64,
+    /// As it was first heard of.
+    first_starts_at: i64,
+    /// When the program first took it in.
+    taken_in_at: Option<Instant>,
+}
+
+/// One alert of a group.
+#[derive(Debug, Clone, Copy, Default)]
+struct Alert {
+    firing: Option<Firing>,
+    /// Beginning and end of the last firing.
+    ended: Option<Ended>,
+    /// Whether that end is still to be sent.
+    must_tell_end: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    starts_at: i64,
+    ends_at: i64,
+}
+
+/// The alerts about one workload, which are sent together.
+#[derive(Debug, Default)]
+struct Group {
+    alerts: [Alert; N_ALERTS],
+    has_changed: bool,
+    /// When the program last took in all of it.
+    taken_in_at: Option<Instant>,
+}
+
+/// The pair.
+#[derive(Debug)]
+pub struct AlertmanagerStub {
+    http: reqwest::Client,
+    program: Arc<Program>,
+    fleet: Arc<Fleet>,
+    scene: Arc<Scene>,
+    groups: [Mutex<Group>; N_WORKLOADS],
+    answered: Mutex<HashSet<Delivered>>,
+    rng: Mutex<ChaCha8Rng>,
+}
+
+/// What an answer to a notification means to Alertmanager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    TakenIn,
+    Retry,
+    GiveUp,
+}
+
+/// Judges an answer as Alertmanager does: 5xx and no answer are retried, and nothing else is.
+fn judge(status: Option<u16>) -> Verdict {
+    match status {
+        Some(200..=299) => Verdict::TakenIn,
+        None | Some(500..=599) => Verdict::Retry,
+        Some(_) => Verdict::GiveUp,
+    }
+}
+
+/// One alert in a notification.
+#[derive(Debug, Clone)]
+struct Sent {
+    alert: usize,
+    delivered: Delivered,
+    json: Value,
+}
+
+impl AlertmanagerStub {
+    /// A pair that knows of no alerts.
+    pub fn new(
+        program: Arc<Program>,
+        fleet: Arc<Fleet>,
+        scene: Arc<Scene>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: http_client(TIMEOUT)?,
+            program,
+            fleet,
+            scene,
+            groups: Default::default(),
+            answered: Mutex::default(),
+            rng: Mutex::new(ChaCha8Rng::seed_from_u64(0)),
+        })
+    }
+
+    /// Begins a round, whose waits and repetitions of chance come from this seed.
+    pub fn begin_round(&self, seed: u64) {
+        *lock(&self.rng) = ChaCha8Rng::seed_from_u64(seed);
+    }
+
+    fn chance(&self, of: f64) -> bool {
+        lock(&self.rng).random_bool(of)
+    }
+
+    /// An alert begins to fire, unless it does. Now and then it is a firing that Alertmanager had given up because
+    /// Prometheus was away, and so begins when the one before began.
+    pub fn fire(&self, workload: usize, alert: usize) {
+        let is_same_again = self.chance(0.2);
+        let mut group = lock(&self.groups[workload]);
+        let known = &mut group.alerts[alert];
+        if known.firing.is_some() {
+            return;
+        }
+        let before = known.ended.filter(|_| is_same_again);
+        let starts_at = before.map_or_else(now_millis, |ended| ended.starts_at);
+        known.firing = Some(Firing {
+            starts_at,
+            first_starts_at: starts_at,
+            taken_in_at: None,
+        });
+        // An end that was not sent yet is overtaken, as Alertmanager overwrites it.
+        known.must_tell_end = false;
+        group.has_changed = true;
+        self.scene.say(&format!(
+            "alert {alert} about {} fires",
+            WORKLOADS[workload].name
+        ));
+    }
+
+    /// An alert ends, if it fires.
+    pub fn resolve(&self, workload: usize, alert: usize) {
+        let mut group = lock(&self.groups[workload]);
+        let known = &mut group.alerts[alert];
+        let Some(firing) = known.firing.take() else {
+            return;
+        };
+        known.ended = Some(Ended {
+            starts_at: firing.starts_at,
+            ends_at: now_millis(),
+        });
+        // Of what was never notified, no end is.
+        known.must_tell_end = firing.taken_in_at.is_some();
+        group.has_changed = true;
+        self.scene.say(&format!(
+            "alert {alert} about {} ends",
+            WORKLOADS[workload].name
+        ));
+    }
+
+    /// All alerts about a workload end.
+    pub fn resolve_all(&self, workload: usize) {
+        for alert in 0..N_ALERTS {
+            self.resolve(workload, alert);
+        }
+    }
+
+    /// Another Prometheus saw a workload's alerts begin earlier.
+    pub fn see_earlier(&self, workload: usize, by_seconds: i64) {
+        let mut group = lock(&self.groups[workload]);
+        for firing in group.alerts.iter_mut().filter_map(|a| a.firing.as_mut()) {
+            firing.starts_at -= by_seconds * 1_000;
+        }
+        group.has_changed = true;
+    }
+
+    /// The other of the pair says that what ended fires, and some time later that it ended.
+    pub async fn gossip(&self, workload: usize) {
+        let alerts = lock(&self.groups[workload]).alerts;
+        let ended: Vec<_> = alerts
+            .iter()
+            .enumerate()
+            .filter_map(|(alert, known)| Some((alert, known.ended?)))
+            .collect();
+        for end in [None, Some(())] {
+            let sent = ended.iter().map(|(alert, ended)| {
+                let ends_at = end.map(|()| ended.ends_at);
+                sent(workload, *alert, ended.starts_at, ends_at)
+            });
+            let sent: Vec<_> = sent.collect();
+            if !sent.is_empty() {
+                self.deliver(&sent).await;
+            }
+            sleep(GOSSIP).await;
+        }
+    }
+
+    /// Whether an alert about a workload fires that was taken in, and has been since this moment if one is given.
+    pub fn fires_since(&self, workload: usize, no_at: Option<Instant>) -> bool {
+        let group = lock(&self.groups[workload]);
+        let mut firing = group.alerts.iter().filter_map(|alert| alert.firing);
+        firing.any(|firing| match (firing.taken_in_at, no_at) {
+            (Some(taken_in_at), Some(no_at)) => taken_in_at > no_at,
+            (taken_in_at, None) => taken_in_at.is_some(),
+            (None, Some(_)) => false,
+        })
+    }
+
+    /// Workloads whose alerts were not all taken in since then, though some are to be sent.
+    pub fn untold(&self, since: Instant) -> Vec<usize> {
+        let is_untold = |workload: &usize| {
+            let group = lock(&self.groups[*workload]);
+            let mut alerts = group.alerts.iter();
+            let has_any = alerts.any(|alert| alert.firing.is_some() || alert.must_tell_end);
+            has_any && group.taken_in_at.is_none_or(|at| at < since)
+        };
+        (0..N_WORKLOADS).filter(is_untold).collect()
+    }
+
+    /// The alerts that were answered 200.
+    pub fn answered(&self) -> HashSet<Delivered> {
+        lock(&self.answered).clone()
+    }
+
+    /// Sends what is to be sent about one workload, for ever.
+    pub async fn run_group(&self, workload: usize) {
+        let mut last = Instant::now();
+        loop {
+            sleep(POLL).await;
+            let is_due = {
+                let group = lock(&self.groups[workload]);
+                let fires = group.alerts.iter().any(|alert| alert.firing.is_some());
+                group.has_changed || fires && last.elapsed() >= REPEAT_INTERVAL
+            };
+            if is_due && last.elapsed() >= GROUP_INTERVAL {
+                last = Instant::now();
+                self.notify(workload).await;
+            }
+        }
+    }
+
+    /// One notification, retried as long as a group interval lasts.
+    async fn notify(&self, workload: usize) {
+        let sent = self.due(workload);
+        if sent.is_empty() {
+            return;
+        }
+        let until = Instant::now() + GROUP_INTERVAL;
+        let verdict = loop {
+            let (one, _) = tokio::join!(self.deliver(&sent), self.peer(workload, &sent));
+            if one != Verdict::Retry || Instant::now() > until {
+                break one;
+            }
+            sleep(RETRY).await;
+        };
+        let mut group = lock(&self.groups[workload]);
+        if verdict == Verdict::TakenIn {
+            let now = Instant::now();
+            group.taken_in_at = Some(now);
+            for Sent {
+                alert, delivered, ..
+            } in &sent
+            {
+                let known = &mut group.alerts[*alert];
+                match (&mut known.firing, delivered.status) {
+                    (Some(firing), "firing") => {
+                        firing.taken_in_at = firing.taken_in_at.or(Some(now))
+                    }
+                    (None, "resolved") => known.must_tell_end = false,
+                    _ => {}
+                }
+            }
+        } else {
+            group.has_changed = true;
+        }
+    }
+
+    /// What a notification has to say now.
+    fn due(&self, workload: usize) -> Vec<Sent> {
+        let mut group = lock(&self.groups[workload]);
+        group.has_changed = false;
+        let known = group.alerts.iter().enumerate();
+        let due = known.filter_map(|(alert, known)| match (known.firing, known.ended) {
+            (Some(firing), _) => Some(sent(workload, alert, firing.starts_at, None)),
+            (None, Some(ended)) if known.must_tell_end => {
+                Some(sent(workload, alert, ended.starts_at, Some(ended.ends_at)))
+            }
+            _ => None,
+        });
+        due.collect()
+    }
+
+    /// Now and then the other of the pair sends the same, with the beginnings that it has heard of.
+    async fn peer(&self, workload: usize, same: &[Sent]) {
+        if !self.chance(0.25) {
+            return;
+        }
+        let has_heard = self.chance(0.5);
+        let firings = lock(&self.groups[workload])
+            .alerts
+            .map(|alert| alert.firing);
+        let theirs = same.iter().map(|ours| match firings[ours.alert] {
+            Some(firing) if ours.delivered.status == "firing" && !has_heard => {
+                sent(workload, ours.alert, firing.first_starts_at, None)
+            }
+            _ => ours.clone(),
+        });
+        self.deliver(&theirs.collect::<Vec<_>>()).await;
+    }
+
+    async fn deliver(&self, sent: &[Sent]) -> Verdict {
+        self.scene.count(Count::Notifications);
+        let url = self.program.url("/api/v1/webhook/alertmanager");
+        let request = self.http.post(url).body(notification(sent).to_string());
+        let request = request.header("content-type", "application/json");
+        let (answer, ()) = tokio::join!(request.send(), self.spring());
+        let verdict = judge(answer.ok().map(|answer| answer.status().as_u16()));
+        if verdict == Verdict::TakenIn {
+            let mut answered = lock(&self.answered);
+            answered.extend(sent.iter().map(|sent| sent.delivered.clone()));
+            drop(answered);
+            self.scene
+                .findings
+                .add(Count::AlertsTakenIn, sent.len() as u64);
+        }
+        verdict
+    }
+
+    /// Kills the program in the middle of a notification, where that was asked for.
+    async fn spring(&self) {
+        let Some(trap) = self.fleet.take_trap(Moment::Notification) else {
+            return;
+        };
+        let wait = lock(&self.rng).random_range(0..KILL_WITHIN_MILLIS);
+        sleep(Duration::from_millis(wait)).await;
+        if self.program.kill(trap.down) {
+            self.scene.say("kill -9, in the middle of a notification");
+            self.scene.count(Count::Kills);
+            self.scene.count(Count::AimedKills);
+        }
+    }
+}
+
+fn fingerprint(workload: usize, alert: usize) -> String {
+    format!("c4a05000{workload:04x}{alert:04x}")
+}
+
+fn rfc3339(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|at| at.to_string())
+        .unwrap_or_default()
+}
+
+fn sent(workload: usize, alert: usize, starts_at: i64, ends_at: Option<i64>) -> Sent {
+    let (fingerprint, service) = (fingerprint(workload, alert), WORKLOADS[workload].name);
+    let status = if ends_at.is_some() {
+        "resolved"
+    } else {
+        "firing"
+    };
+    let ends = ends_at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339);
+    let json = json!({
+        "status": status, "fingerprint": fingerprint, "annotations": {}, "generatorURL": "",
+        "labels": {"alertname": "Hot", "service": service, "nr": alert.to_string()},
+        "startsAt": rfc3339(starts_at), "endsAt": ends,
+    });
+    Sent {
+        alert,
+        delivered: Delivered {
+            fingerprint,
+            starts_at,
+            status,
+        },
+        json,
+    }
+}
+
+fn notification(sent: &[Sent]) -> Value {
+    let fires = sent.iter().any(|sent| sent.delivered.status == "firing");
+    let alerts: Vec<_> = sent.iter().map(|sent| &sent.json).collect();
+    json!({
+        "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "receiver": "foreshadow",
+        "status": if fires { "firing" } else { "resolved" }, "groupLabels": {},
+        "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://alertmanager.example",
+        "alerts": alerts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_judged_as_alertmanager_does() {
+        assert_eq!(judge(Some(200)), Verdict::TakenIn);
+        assert_eq!(judge(Some(503)), Verdict::Retry);
+        assert_eq!(judge(None), Verdict::Retry);
+        assert_eq!(judge(Some(429)), Verdict::GiveUp);
+        assert_eq!(judge(Some(400)), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_notification_fires_if_one_of_its_alerts_does() {
+        let (ended, firing) = (sent(0, 0, 1_000, Some(2_000)), sent(0, 1, 1_500, None));
+        let both = notification(&[ended.clone(), firing]);
+        assert_eq!(both["status"], "firing");
+        assert_eq!(both["alerts"][0]["endsAt"], "1970-01-01T00:00:02Z");
+        assert_eq!(notification(&[ended])["status"], "resolved");
+    }
+}
