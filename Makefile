@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` shows the whole loop, `make test` checks it.
 # Both install the Debian packages they need (Prometheus, Alertmanager) when these are missing.
 
-.PHONY: demo test test-kubernetes accuracy bench bench-remote-read bench-rules bench-webhook compat-report fault-report fuzz setup build format clean
+.PHONY: demo test test-kubernetes accuracy bench bench-remote-read bench-rules bench-webhook chaos compat-report fault-report fuzz setup build format clean
 
 demo:
 	scripts/setup demo
@@ -49,6 +49,13 @@ fuzz:
 # thousand alerts that say whatever they like reach
 fault-report:
 	FAULT_REPORT_FULL=1 cargo test --locked -p remediation --test resilience -- report:: fuzz:: --nocapture
+
+# The program under random faults, in worlds of stubs, with the journal read at each effect:
+# make chaos MINUTES=20 CHAOS_ARGS="--seed 7 --worlds 3"
+chaos:
+	scripts/setup chaos
+	cargo build --locked -p exporter -p chaos
+	target/debug/foreshadow-chaos --minutes $(or $(MINUTES),20) $(CHAOS_ARGS)
 
 # From a notification to its journaled answer, through the program's own server, at 200 requests a second
 bench-webhook:

@@ -2,17 +2,17 @@
 
 use crate::{
     clock::now_millis,
+    event::{Moment, N_ALERTS, N_WORKLOADS},
     findings::Count,
     fleet::Fleet,
     journal::Delivered,
+    notification::{Sent, Verdict, judge, notification, sent},
     program::Program,
     scene::{Scene, lock},
-    schedule::{Moment, N_ALERTS, N_WORKLOADS},
     workloads::WORKLOADS,
 };
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
@@ -48,7 +48,7 @@ struct Firing {
     /// As the pair has it, in milliseconds since the epoch: the earliest that was heard of.
     starts_at: i64,
     /// As it was first heard of.
-    first_starts_at: i64,
+    heard_first: i64,
     /// When the program first took it in.
     taken_in_at: Option<Instant>,
 }
@@ -88,31 +88,6 @@ pub struct AlertmanagerStub {
     groups: [Mutex<Group>; N_WORKLOADS],
     answered: Mutex<HashSet<Delivered>>,
     rng: Mutex<ChaCha8Rng>,
-}
-
-/// What an answer to a notification means to Alertmanager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    TakenIn,
-    Retry,
-    GiveUp,
-}
-
-/// Judges an answer as Alertmanager does: 5xx and no answer are retried, and nothing else is.
-fn judge(status: Option<u16>) -> Verdict {
-    match status {
-        Some(200..=299) => Verdict::TakenIn,
-        None | Some(500..=599) => Verdict::Retry,
-        Some(_) => Verdict::GiveUp,
-    }
-}
-
-/// One alert in a notification.
-#[derive(Debug, Clone)]
-struct Sent {
-    alert: usize,
-    delivered: Delivered,
-    json: Value,
 }
 
 impl AlertmanagerStub {
@@ -155,7 +130,7 @@ impl AlertmanagerStub {
         let starts_at = before.map_or_else(now_millis, |ended| ended.starts_at);
         known.firing = Some(Firing {
             starts_at,
-            first_starts_at: starts_at,
+            heard_first: starts_at,
             taken_in_at: None,
         });
         // An end that was not sent yet is overtaken, as Alertmanager overwrites it.
@@ -276,7 +251,7 @@ impl AlertmanagerStub {
         }
         let until = Instant::now() + GROUP_INTERVAL;
         let verdict = loop {
-            let (one, _) = tokio::join!(self.deliver(&sent), self.peer(workload, &sent));
+            let (one, ()) = tokio::join!(self.deliver(&sent), self.peer(workload, &sent));
             if one != Verdict::Retry || Instant::now() > until {
                 break one;
             }
@@ -293,7 +268,7 @@ impl AlertmanagerStub {
                 let known = &mut group.alerts[*alert];
                 match (&mut known.firing, delivered.status) {
                     (Some(firing), "firing") => {
-                        firing.taken_in_at = firing.taken_in_at.or(Some(now))
+                        firing.taken_in_at.get_or_insert(now);
                     }
                     (None, "resolved") => known.must_tell_end = false,
                     _ => {}
@@ -330,7 +305,7 @@ impl AlertmanagerStub {
             .map(|alert| alert.firing);
         let theirs = same.iter().map(|ours| match firings[ours.alert] {
             Some(firing) if ours.delivered.status == "firing" && !has_heard => {
-                sent(workload, ours.alert, firing.first_starts_at, None)
+                sent(workload, ours.alert, firing.heard_first, None)
             }
             _ => ours.clone(),
         });
@@ -367,73 +342,5 @@ impl AlertmanagerStub {
             self.scene.count(Count::Kills);
             self.scene.count(Count::AimedKills);
         }
-    }
-}
-
-fn fingerprint(workload: usize, alert: usize) -> String {
-    format!("c4a05000{workload:04x}{alert:04x}")
-}
-
-fn rfc3339(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis)
-        .map(|at| at.to_string())
-        .unwrap_or_default()
-}
-
-fn sent(workload: usize, alert: usize, starts_at: i64, ends_at: Option<i64>) -> Sent {
-    let (fingerprint, service) = (fingerprint(workload, alert), WORKLOADS[workload].name);
-    let status = if ends_at.is_some() {
-        "resolved"
-    } else {
-        "firing"
-    };
-    let ends = ends_at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339);
-    let json = json!({
-        "status": status, "fingerprint": fingerprint, "annotations": {}, "generatorURL": "",
-        "labels": {"alertname": "Hot", "service": service, "nr": alert.to_string()},
-        "startsAt": rfc3339(starts_at), "endsAt": ends,
-    });
-    Sent {
-        alert,
-        delivered: Delivered {
-            fingerprint,
-            starts_at,
-            status,
-        },
-        json,
-    }
-}
-
-fn notification(sent: &[Sent]) -> Value {
-    let fires = sent.iter().any(|sent| sent.delivered.status == "firing");
-    let alerts: Vec<_> = sent.iter().map(|sent| &sent.json).collect();
-    json!({
-        "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "receiver": "foreshadow",
-        "status": if fires { "firing" } else { "resolved" }, "groupLabels": {},
-        "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://alertmanager.example",
-        "alerts": alerts,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_judged_as_alertmanager_does() {
-        assert_eq!(judge(Some(200)), Verdict::TakenIn);
-        assert_eq!(judge(Some(503)), Verdict::Retry);
-        assert_eq!(judge(None), Verdict::Retry);
-        assert_eq!(judge(Some(429)), Verdict::GiveUp);
-        assert_eq!(judge(Some(400)), Verdict::GiveUp);
-    }
-
-    #[test]
-    fn a_notification_fires_if_one_of_its_alerts_does() {
-        let (ended, firing) = (sent(0, 0, 1_000, Some(2_000)), sent(0, 1, 1_500, None));
-        let both = notification(&[ended.clone(), firing]);
-        assert_eq!(both["status"], "firing");
-        assert_eq!(both["alerts"][0]["endsAt"], "1970-01-01T00:00:02Z");
-        assert_eq!(notification(&[ended])["status"], "resolved");
     }
 }

@@ -1,7 +1,7 @@
 //! What is counted: how much was thrown at the program, and what it did wrong.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -198,6 +198,7 @@ pub struct Findings {
 struct Inner {
     counts: BTreeMap<Count, u64>,
     violations: Vec<Violation>,
+    remarks: BTreeSet<String>,
 }
 
 impl Findings {
@@ -224,6 +225,16 @@ impl Findings {
     pub fn note(&self, violation: Violation) {
         eprintln!("{violation}");
         self.inner().violations.push(violation);
+    }
+
+    /// Notes how faults are brought about here, once for all worlds.
+    pub fn remark(&self, sentence: &str) {
+        self.inner().remarks.insert(sentence.to_owned());
+    }
+
+    /// How faults are brought about here, and which are not.
+    pub fn remarks(&self) -> Vec<String> {
+        self.inner().remarks.iter().cloned().collect()
     }
 
     /// What was wrong, in order.

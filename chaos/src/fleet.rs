@@ -1,12 +1,12 @@
 //! The fleet: a number of replicas for each workload, set over HTTP, with the journal read at each write.
 
 use crate::{
+    event::{Moment, TargetFault},
     findings::{Count, Kind},
     journal::ActionRow,
     listener::Server,
     program::Program,
     scene::{Scene, lock},
-    schedule::{Moment, TargetFault},
     workloads::{START, WORKLOADS, Workload},
 };
 use axum::{
@@ -64,6 +64,18 @@ struct App {
     replicas: u32,
     changes: Vec<Change>,
     faults: HashSet<TargetFault>,
+    /// What the program was told when it last read, since it last wrote.
+    last_read: Option<u32>,
+}
+
+/// A write that has arrived.
+#[derive(Debug)]
+struct Order {
+    replicas: u32,
+    /// What the program had read before it.
+    last_read: Option<u32>,
+    /// The action in the journal that it is for.
+    action: Option<ActionRow>,
 }
 
 /// When the program is to be killed, and for how long.
@@ -264,11 +276,12 @@ async fn observe(State(inner): State<Arc<Inner>>, Path(name): Path<String>) -> R
     if inner.hang(app).await {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let app = lock(app);
-    match app.refusal(TargetFault::GetFails) {
-        Some(status) => (status, "out of order").into_response(),
-        None => Json(json!({ "replicas": app.replicas })).into_response(),
+    let mut app = lock(app);
+    if let Some(status) = app.refusal(TargetFault::GetFails) {
+        return (status, "out of order").into_response();
     }
+    app.last_read = Some(app.replicas);
+    Json(json!({ "replicas": app.replicas })).into_response()
 }
 
 async fn ensure(
@@ -280,7 +293,12 @@ async fn ensure(
     let (Some((workload, app)), Some(replicas)) = (inner.find(&name), replicas) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let order = inner.announced(workload, replicas).await;
+    let last_read = lock(app).last_read.take();
+    let order = Order {
+        replicas,
+        last_read,
+        action: inner.announced(workload, replicas).await,
+    };
     if inner.spring(Moment::BeforePut) || inner.hang(app).await {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -288,7 +306,7 @@ async fn ensure(
     if let Some(status) = refusal {
         return (status, "out of order").into_response();
     }
-    carry_out(&inner, workload, app, replicas, order).await;
+    inner.carry_out(workload, app, order).await;
     inner.spring(Moment::AfterPut);
     let is_late = lock(app).faults.contains(&TargetFault::AnswersLate);
     if is_late {
@@ -297,44 +315,38 @@ async fn ensure(
     Json(json!({ "replicas": replicas })).into_response()
 }
 
-/// Sets the number, and judges that.
-async fn carry_out(
-    inner: &Inner,
-    workload: &Workload,
-    app: &Mutex<App>,
-    replicas: u32,
-    order: Option<ActionRow>,
-) {
-    let (name, scene) = (workload.name, &inner.scene);
-    let is_rollback = order.as_ref().is_some_and(|o| o.state == "rolling_back");
-    let action = order.map(|order| order.id);
-    let (before, is_there_already) = {
-        let mut app = lock(app);
-        let before = app.replicas;
-        let is_there_already = before == replicas && app.is_ours();
-        let by = Writer::Program {
-            action: action.clone().unwrap_or_default(),
-            is_rollback,
+impl Inner {
+    /// Sets the number, and judges that. It is done twice where the program knew, or did not look, that it was there;
+    /// where an earlier write of its own took its time, and was not there when it looked, it could not know.
+    async fn carry_out(&self, workload: &Workload, app: &Mutex<App>, order: Order) {
+        let (name, scene, replicas) = (workload.name, &self.scene, order.replicas);
+        let rolls_back = |action: &ActionRow| action.state == "rolling_back";
+        let is_rollback = order.action.as_ref().is_some_and(rolls_back);
+        let action = order.action.map(|action| action.id);
+        let (before, was_ours) = {
+            let mut app = lock(app);
+            let was = (app.replicas, app.is_ours());
+            let by = Writer::Program {
+                action: action.clone().unwrap_or_default(),
+                is_rollback,
+            };
+            app.change(by, replicas);
+            was
         };
-        app.change(by, replicas);
-        (before, is_there_already)
-    };
-    scene.count(Count::Effects);
-    let who = action.as_deref().unwrap_or("no action");
-    scene.say(&format!("{name}: {before} → {replicas} by {who}"));
-    if is_there_already {
-        let sentence = format!("{name} is written {replicas} again, which is there already");
-        scene
-            .violation(Kind::Doubled, sentence, action.as_deref())
-            .await;
-    }
-    if replicas > workload.max && !is_rollback {
-        let sentence = format!(
-            "{name} is written {replicas}, and its max is {}",
-            workload.max
-        );
-        scene
-            .violation(Kind::BeyondMax, sentence, action.as_deref())
-            .await;
+        scene.count(Count::Effects);
+        let who = action.as_deref().unwrap_or("no action");
+        scene.say(&format!("{name}: {before} → {replicas} by {who}"));
+        let could_know = order.last_read.is_none_or(|read| read == replicas);
+        if before == replicas && was_ours && could_know {
+            let sentence = format!("{name} is written {replicas} again, which is there already");
+            let kind = Kind::Doubled;
+            scene.violation(kind, sentence, action.as_deref()).await;
+        }
+        if replicas > workload.max && !is_rollback {
+            let max = workload.max;
+            let sentence = format!("{name} is written {replicas}, and its max is {max}");
+            let kind = Kind::BeyondMax;
+            scene.violation(kind, sentence, action.as_deref()).await;
+        }
     }
 }

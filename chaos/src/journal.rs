@@ -269,12 +269,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(state: &str, stage: usize) -> ActionRow {
+    fn row(word: &str, stage: usize) -> ActionRow {
         let stages = json!([{"shape": {"replicas": 5}}, {"shape": {"replicas": 9}}]);
         ActionRow {
             id: "1".to_owned(),
             workload: "a".to_owned(),
-            state: state.to_owned(),
+            state: word.to_owned(),
             stage,
             plan: Some(json!({"target": {"replicas": 9}, "stages": stages})),
             pre_image: Some(json!({"replicas": 4})),

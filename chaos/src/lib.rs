@@ -3,10 +3,13 @@
 pub mod alertmanager;
 pub mod clock;
 pub mod disk;
+pub mod event;
+mod faults;
 pub mod findings;
 pub mod fleet;
 pub mod journal;
 pub mod listener;
+mod notification;
 pub mod people;
 pub mod program;
 pub mod prometheus;

@@ -65,7 +65,7 @@ impl Server {
         let (away, is_away) = watch::channel(false);
         let listener = Listener {
             address,
-            listener: Some(listener),
+            socket: Some(listener),
             is_away,
         };
         let router = router.layer(map_response(close));
@@ -111,7 +111,7 @@ async fn close(mut response: Response) -> Response {
 /// What accepts connections unless it is away.
 struct Listener {
     address: SocketAddr,
-    listener: Option<TcpListener>,
+    socket: Option<TcpListener>,
     is_away: watch::Receiver<bool>,
 }
 
@@ -122,22 +122,22 @@ impl axum::serve::Listener for Listener {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             if *self.is_away.borrow_and_update() {
-                self.listener = None;
+                self.socket = None;
                 if self.is_away.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
                 continue;
             }
-            let Some(listener) = &self.listener else {
-                self.listener = TcpListener::bind(self.address).await.ok();
-                if self.listener.is_none() {
+            let Some(socket) = &self.socket else {
+                self.socket = TcpListener::bind(self.address).await.ok();
+                if self.socket.is_none() {
                     sleep(AGAIN).await;
                 }
                 continue;
             };
             let mut is_away = self.is_away.clone();
             tokio::select! {
-                accepted = listener.accept() => match accepted {
+                accepted = socket.accept() => match accepted {
                     Ok(connection) => return connection,
                     Err(_) => sleep(AGAIN).await,
                 },

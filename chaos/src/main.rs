@@ -51,6 +51,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         _ = terminated.recv() => Err(anyhow::anyhow!("terminated")),
     };
     println!("{}", findings.table());
+    for remark in findings.remarks() {
+        println!("{remark}");
+    }
     let is_clean = findings.violations().is_empty();
     for violation in findings.violations() {
         println!("{violation}\n");

@@ -126,29 +126,42 @@ fn number(form: &Form, name: &str) -> Option<f64> {
     form.get(name)?.parse().ok()
 }
 
-/// Series that a query asks for, with the function that gives their values.
-fn selected<'a>(inner: &'a Inner, query: &str) -> Vec<(String, Box<dyn Fn(f64) -> f64 + 'a>)> {
+/// One series that a query asks for.
+struct Selected<'a> {
+    demand: &'a Demand,
+    is_quality: bool,
+}
+
+impl Selected<'_> {
+    fn labels(&self) -> String {
+        let name = if self.is_quality { "quality" } else { "load" };
+        let service = &self.demand.service;
+        format!(r#"{{"__name__":"{name}","service":"{service}"}}"#)
+    }
+
+    fn at(&self, seconds: f64) -> f64 {
+        if self.is_quality {
+            1.0
+        } else {
+            self.demand.at(seconds)
+        }
+    }
+}
+
+/// Series that a query asks for.
+fn selected<'a>(inner: &'a Inner, query: &str) -> Vec<Selected<'a>> {
+    let is_quality = query.starts_with("quality");
+    // `quality > 0` gives nothing where it does not hold.
+    if is_quality && inner.has(PrometheusFault::BadNews) {
+        return Vec::new();
+    }
     let is_wanted = |demand: &&Demand| {
         let matcher = format!("service=\"{}\"", demand.service);
         !query.contains("service=") || query.contains(&matcher)
     };
-    let is_quality = query.starts_with("quality");
-    let is_bad = inner.has(PrometheusFault::BadNews);
     let wanted = inner.demands.iter().filter(is_wanted);
-    // `quality > 0` gives nothing where it does not hold.
-    let wanted = wanted.filter(|_| !(is_quality && is_bad));
-    wanted
-        .map(|demand| {
-            let name = if is_quality { "quality" } else { "load" };
-            let labels = format!(r#"{{"__name__":"{name}","service":"{}"}}"#, demand.service);
-            let value: Box<dyn Fn(f64) -> f64> = if is_quality {
-                Box::new(|_| 1.0)
-            } else {
-                Box::new(|at| demand.at(at))
-            };
-            (labels, value)
-        })
-        .collect()
+    let selected = wanted.map(|demand| Selected { demand, is_quality });
+    selected.collect()
 }
 
 fn text_of(inner: &Inner, value: f64) -> String {
@@ -200,8 +213,8 @@ async fn instant(State(inner): State<Arc<Inner>>, body: Bytes) -> Response {
     if at > now + LOOKBACK_SECONDS {
         return success("vector", "");
     }
-    let series = selected(&inner, query).into_iter().map(|(labels, value)| {
-        let value = text_of(&inner, value(at.min(now)));
+    let series = selected(&inner, query).into_iter().map(|series| {
+        let (labels, value) = (series.labels(), text_of(&inner, series.at(at.min(now))));
         format!(r#"{{"metric":{labels},"value":[{at},"{value}"]}}"#)
     });
     success("vector", &series.collect::<Vec<_>>().join(","))
@@ -227,11 +240,12 @@ async fn range(State(inner): State<Arc<Inner>>, body: Bytes) -> Response {
         times.push(at);
         at += step;
     }
-    let series = selected(&inner, query).into_iter().map(|(labels, value)| {
+    let series = selected(&inner, query).into_iter().map(|series| {
+        let labels = series.labels();
         let mut values = String::new();
         for at in &times {
             let separator = if values.is_empty() { "" } else { "," };
-            let value = text_of(&inner, value(at.min(now)));
+            let value = text_of(&inner, series.at(at.min(now)));
             let _ = write!(values, r#"{separator}[{at},"{value}"]"#);
         }
         format!(r#"{{"metric":{labels},"values":[{values}]}}"#)

@@ -1,10 +1,11 @@
 //! The quiet end of a round: everything is right again, and what is still wrong then is the program's doing.
 
 use crate::{
+    event::N_WORKLOADS,
     findings::{Count, Kind},
     fleet::{Change, Writer},
     scene::lock,
-    schedule::{N_WORKLOADS, Schedule},
+    schedule::Schedule,
     workloads::{WORKLOADS, Workload},
     world::World,
 };

@@ -1,8 +1,8 @@
 //! The workloads of a world, and the program's configuration for them.
 
 use crate::{
+    event::{Mode, N_WORKLOADS},
     prometheus::Demand,
-    schedule::{Mode, N_WORKLOADS},
 };
 use anyhow::Context as _;
 use std::{

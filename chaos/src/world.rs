@@ -4,15 +4,16 @@ use crate::{
     alertmanager::AlertmanagerStub,
     clock::FakeClock,
     disk::Disk,
+    event::N_WORKLOADS,
     findings::{Count, Findings, Kind},
-    fleet::{Fleet, Trap},
+    fleet::Fleet,
     journal::{Journal, Turn},
     people::People,
     program::Program,
     prometheus::PrometheusStub,
     scene::{Scene, lock},
-    schedule::{Fault, Mode, N_WORKLOADS, Schedule, What},
-    workloads::{Places, START, WORKLOADS, usual_modes},
+    schedule::Schedule,
+    workloads::{Places, WORKLOADS, usual_modes},
 };
 use anyhow::Context as _;
 use std::{
@@ -31,14 +32,8 @@ use tokio::{
 /// How often it is looked who decided what.
 const POLL: Duration = Duration::from_millis(250);
 
-/// How long a configuration stays broken.
-const BROKEN: Duration = Duration::from_millis(600);
-
-/// How long after a disk was full, or a configuration broken, the program may still end of it.
-const GRACE: Duration = Duration::from_secs(3);
-
 /// How long the first forecasts may take.
-const FIRST_FORECASTS: Duration = Duration::from_secs(60);
+const FIRST_FORECASTS: Duration = Duration::from_mins(2);
 
 /// What a world is made of.
 #[derive(Debug, Clone)]
@@ -78,8 +73,8 @@ pub struct World {
     pub(crate) http: reqwest::Client,
     /// Rollbacks that were judged in an earlier round.
     pub(crate) judged: Mutex<HashSet<i64>>,
-    excused_until: Arc<Mutex<Option<Instant>>>,
-    tasks: JoinSet<()>,
+    pub(crate) excused_until: Arc<Mutex<Option<Instant>>>,
+    pub(crate) tasks: JoinSet<()>,
 }
 
 /// The history of all actions so far, and when people said no.
@@ -105,7 +100,12 @@ impl World {
         }
         let journal = Journal::inside(&storage);
         let scene = Arc::new(Scene::new(setting.world, dir, findings, journal)?);
-        scene.say(&format!("full disks are {}", disk.how()));
+        let how = format!("full disks: {}", disk.how());
+        scene.findings.remark(&how);
+        scene.findings.remark(match clock {
+            Some(_) => "clock jumps: libfaketime",
+            None => "clock jumps: left out, as libfaketime is not installed or --plain was given",
+        });
         let prometheus = PrometheusStub::start(WORKLOADS.map(|w| w.demand()).to_vec()).await?;
         let fleet = Arc::new(Fleet::start(scene.clone()).await?);
         let places = Places {
@@ -212,154 +212,6 @@ impl World {
         Ok(())
     }
 
-    fn bring_about(&mut self, what: What) -> anyhow::Result<()> {
-        if !matches!(what, What::Fire { .. } | What::Resolve { .. }) {
-            self.scene.say(&format!("{what:?}"));
-        }
-        match what {
-            What::Fire { workload, alert } => self.alertmanager.fire(workload, alert),
-            What::Resolve { workload, alert } => self.alertmanager.resolve(workload, alert),
-            What::SeenEarlier {
-                workload,
-                by_seconds,
-            } => self.alertmanager.see_earlier(workload, by_seconds),
-            What::Gossip { workload } => {
-                let alertmanager = self.alertmanager.clone();
-                self.tasks
-                    .spawn(async move { alertmanager.gossip(workload).await });
-            }
-            What::Begin(fault) => self.begin(fault)?,
-            What::End(fault) => self.end(fault)?,
-            What::Kill { down_millis } => {
-                if self.program.kill(Duration::from_millis(down_millis)) {
-                    self.scene.count(Count::Kills);
-                }
-            }
-            What::KillAt {
-                moment,
-                down_millis,
-            } => self.fleet.set_trap(Trap {
-                moment,
-                down: Duration::from_millis(down_millis),
-            }),
-            What::Reload(modes) => self.reload(modes)?,
-            What::BrokenReload => self.break_configuration()?,
-            What::OtherWriter { workload, replicas } => {
-                self.fleet.set(workload, replicas);
-                self.scene.count(Count::OtherWriters);
-            }
-            What::Person { decision, pick } => {
-                let people = self.people.clone();
-                self.tasks
-                    .spawn(async move { people.decide(decision, pick).await });
-            }
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, fault: Fault) -> anyhow::Result<()> {
-        let count = match fault {
-            Fault::Target { workload, fault } => {
-                self.fleet.begin(workload, fault);
-                Count::TargetFaults
-            }
-            Fault::Prometheus(fault) => {
-                self.prometheus.begin(fault);
-                Count::PrometheusOutages
-            }
-            Fault::FullDisk => {
-                self.excuse(Duration::from_secs(3_600));
-                self.disk.fill(self.program.pid())?;
-                Count::FullDisks
-            }
-            Fault::Clock(offset) => match &self.clock {
-                Some(clock) => {
-                    clock.set(offset)?;
-                    Count::ClockJumps
-                }
-                None => Count::LeftOut,
-            },
-            Fault::KillSwitch => {
-                let path = &self.places.kill_switch;
-                fs::write(path, "chaos")
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-                Count::KillSwitches
-            }
-        };
-        self.scene.count(count);
-        Ok(())
-    }
-
-    fn end(&mut self, fault: Fault) -> anyhow::Result<()> {
-        match fault {
-            Fault::Target { workload, fault } => self.fleet.end(workload, fault),
-            Fault::Prometheus(fault) => self.prometheus.end(fault),
-            Fault::FullDisk => {
-                self.disk.free(self.program.pid())?;
-                self.excuse(GRACE);
-            }
-            Fault::Clock(_) => {
-                if let Some(clock) = &self.clock {
-                    clock.set(0)?;
-                }
-            }
-            Fault::KillSwitch => release(&self.places.kill_switch)?,
-        }
-        Ok(())
-    }
-
-    /// For so long, the program may end by itself.
-    fn excuse(&self, lasts: Duration) {
-        *lock(&self.excused_until) = Some(Instant::now() + lasts);
-    }
-
-    fn reload(&self, modes: [Mode; N_WORKLOADS]) -> anyhow::Result<()> {
-        self.places.configure(modes)?;
-        if self.program.reload() {
-            self.scene.count(Count::Reloads);
-        }
-        Ok(())
-    }
-
-    fn break_configuration(&mut self) -> anyhow::Result<()> {
-        self.places.break_configuration()?;
-        self.excuse(BROKEN + GRACE);
-        if self.program.reload() {
-            self.scene.count(Count::Reloads);
-        }
-        let (places, scene) = (self.places.clone(), self.scene.clone());
-        self.tasks.spawn(async move {
-            sleep(BROKEN).await;
-            if let Err(error) = places.configure(usual_modes()) {
-                scene.say(&format!("{error:#}"));
-            }
-        });
-        Ok(())
-    }
-
-    /// Puts everything right again.
-    pub(crate) fn mend(&self) -> anyhow::Result<()> {
-        self.scene.say("everything is right again");
-        self.prometheus.mend();
-        self.fleet.mend();
-        self.disk.free(self.program.pid())?;
-        if let Some(clock) = &self.clock {
-            clock.set(0)?;
-        }
-        release(&self.places.kill_switch)?;
-        self.excuse(GRACE);
-        self.places.configure(usual_modes())
-    }
-
-    /// Puts the numbers back to what a round begins with, as somebody else would.
-    pub(crate) fn rewind(&self) {
-        for workload in 0..N_WORKLOADS {
-            if self.fleet.replicas(workload) != START {
-                self.fleet.set(workload, START);
-            }
-        }
-    }
-
     /// Ends everything. What a world with something wrong leaves is kept.
     pub async fn close(mut self) -> anyhow::Result<()> {
         let actions = self.scene.journal.actions().await?;
@@ -411,15 +263,6 @@ fn hear(scene: &Scene, said: &Mutex<Said>, turns: Vec<Turn>) {
             said.noes.insert(workload.clone(), Instant::now());
         }
         said.turns.push(turn);
-    }
-}
-
-fn release(kill_switch: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(kill_switch) {
-        Err(error) if kill_switch.exists() => {
-            Err(error).with_context(|| format!("cannot remove {}", kill_switch.display()))
-        }
-        _ => Ok(()),
     }
 }
 
