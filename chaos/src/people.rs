@@ -1,6 +1,6 @@
 //! People: they look at the actions by the API, and decide.
 
-use crate::{findings::Count, program::Program, scene::Scene, schedule::Decision};
+use crate::{event::Decision, findings::Count, program::Program, scene::Scene};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};

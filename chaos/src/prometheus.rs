@@ -1,6 +1,6 @@
 //! A Prometheus that has the demand of each workload, and whether it serves well, and that can be at fault.
 
-use crate::{clock::now_millis, listener::Server, schedule::PrometheusFault};
+use crate::{clock::now_millis, event::PrometheusFault, listener::Server};
 use axum::{
     Router,
     body::Bytes,
