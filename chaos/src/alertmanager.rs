@@ -6,7 +6,7 @@ use crate::{
     findings::Count,
     fleet::Fleet,
     journal::Delivered,
-    notification::{Sent, Verdict, judge, notification, sent},
+    notification::{Sent, Verdict, judge, notification, sent, stray},
     program::Program,
     scene::{Scene, lock},
     workloads::WORKLOADS,
@@ -15,7 +15,10 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use testbed::http_client;
@@ -88,6 +91,7 @@ pub struct AlertmanagerStub {
     groups: [Mutex<Group>; N_WORKLOADS],
     answered: Mutex<HashSet<Delivered>>,
     rng: Mutex<ChaCha8Rng>,
+    n_sent: AtomicU64,
 }
 
 impl AlertmanagerStub {
@@ -105,6 +109,7 @@ impl AlertmanagerStub {
             groups: Default::default(),
             answered: Mutex::default(),
             rng: Mutex::new(ChaCha8Rng::seed_from_u64(0)),
+            n_sent: AtomicU64::new(0),
         })
     }
 
@@ -221,9 +226,9 @@ impl AlertmanagerStub {
         (0..N_WORKLOADS).filter(is_untold).collect()
     }
 
-    /// The alerts that were answered 200.
-    pub fn answered(&self) -> HashSet<Delivered> {
-        lock(&self.answered).clone()
+    /// The alerts that were answered 200 since the last call.
+    pub fn take_answered(&self) -> HashSet<Delivered> {
+        std::mem::take(&mut *lock(&self.answered))
     }
 
     /// Sends what is to be sent about one workload, for ever.
@@ -315,7 +320,9 @@ impl AlertmanagerStub {
     async fn deliver(&self, sent: &[Sent]) -> Verdict {
         self.scene.count(Count::Notifications);
         let url = self.program.url("/api/v1/webhook/alertmanager");
-        let request = self.http.post(url).body(notification(sent).to_string());
+        let n_sent = self.n_sent.fetch_add(1, Relaxed);
+        let sent = [sent, &[stray(n_sent)]].concat();
+        let request = self.http.post(url).body(notification(&sent).to_string());
         let request = request.header("content-type", "application/json");
         let (answer, ()) = tokio::join!(request.send(), self.spring());
         let verdict = judge(answer.ok().map(|answer| answer.status().as_u16()));

@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow},
 };
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -78,6 +78,33 @@ pub struct Delivered {
     pub starts_at: i64,
     /// `firing` or `resolved`.
     pub status: &'static str,
+}
+
+/// The deliveries that the journal has.
+#[derive(Debug, Default)]
+pub struct Kept {
+    rows: HashMap<(String, String), Vec<Heard>>,
+}
+
+#[derive(Debug)]
+struct Heard {
+    starts_at: i64,
+    heard_at: i64,
+}
+
+impl Kept {
+    /// Whether a delivery is there. An alert whose beginning moves is one alert: it is there if it was heard of, firing
+    /// or not as it was delivered, since it began.
+    pub fn has(&self, delivered: &Delivered) -> bool {
+        let Delivered {
+            fingerprint,
+            starts_at,
+            status,
+        } = delivered;
+        let rows = self.rows.get(&(fingerprint.clone(), (*status).to_owned()));
+        let mut rows = rows.into_iter().flatten();
+        rows.any(|heard| heard.starts_at == *starts_at || heard.heard_at >= *starts_at)
+    }
 }
 
 /// States of actions that run.
@@ -165,11 +192,21 @@ impl Journal {
     }
 
     /// The alerts that were taken in.
-    pub async fn deliveries(&self) -> anyhow::Result<HashSet<Delivered>> {
-        let rows = self
-            .rows("SELECT fingerprint, starts_at, status FROM deliveries", "")
-            .await?;
-        rows.iter().map(delivered).collect()
+    pub async fn deliveries(&self) -> anyhow::Result<Kept> {
+        let sql = "SELECT fingerprint, status, starts_at, received_at FROM deliveries";
+        let mut kept = Kept::default();
+        for row in self.rows(sql, "").await? {
+            let (fingerprint, status) = (row.try_get("fingerprint")?, row.try_get("status")?);
+            let heard = Heard {
+                starts_at: row.try_get("starts_at")?,
+                heard_at: row.try_get("received_at")?,
+            };
+            kept.rows
+                .entry((fingerprint, status))
+                .or_default()
+                .push(heard);
+        }
+        Ok(kept)
     }
 
     /// An action's history as text, a line each.
@@ -251,19 +288,6 @@ fn turn(row: &SqliteRow) -> anyhow::Result<Turn> {
     })
 }
 
-fn delivered(row: &SqliteRow) -> anyhow::Result<Delivered> {
-    let status: String = row.try_get("status")?;
-    Ok(Delivered {
-        fingerprint: row.try_get("fingerprint")?,
-        starts_at: row.try_get("starts_at")?,
-        status: match status.as_str() {
-            "firing" => "firing",
-            "resolved" => "resolved",
-            other => anyhow::bail!("{other:?} is no status of an alert"),
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +313,29 @@ mod tests {
         assert_eq!(row("rolling_back", 1).ordered(), Some(4));
         assert_eq!(row("grace", 0).ordered(), None);
         assert_eq!(row("verifying", 0).ordered(), None);
+    }
+
+    #[test]
+    fn an_alert_is_kept_where_it_was_heard_of_as_it_was_delivered_since_it_began() {
+        let (starts_at, heard_at) = (5_000, 9_000);
+        let heard = Heard {
+            starts_at,
+            heard_at,
+        };
+        let key = ("f".to_owned(), "firing".to_owned());
+        let kept = Kept {
+            rows: HashMap::from([(key, vec![heard])]),
+        };
+        let has = |fingerprint: &str, starts_at, status| {
+            kept.has(&Delivered {
+                fingerprint: fingerprint.to_owned(),
+                starts_at,
+                status,
+            })
+        };
+        assert!(has("f", 5_000, "firing") && has("f", 2_000, "firing"));
+        assert!(!has("f", 9_001, "firing"), "it began later");
+        assert!(!has("f", 5_000, "resolved") && !has("g", 5_000, "firing"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Notifications: what Alertmanager's webhook sends, and what it makes of the answer.
 
-use crate::{journal::Delivered, workloads::WORKLOADS};
+use crate::{clock::now_millis, journal::Delivered, workloads::WORKLOADS};
 use serde_json::{Value, json};
 
 /// What an answer to a notification means to Alertmanager.
@@ -61,6 +61,15 @@ pub(crate) fn sent(workload: usize, alert: usize, starts_at: i64, ends_at: Optio
         },
         json,
     }
+}
+
+/// An alert that no workload is about and that is sent in one notification alone, so that it is lost with it.
+pub(crate) fn stray(number: u64) -> Sent {
+    let mut stray = sent(0, 0, now_millis(), None);
+    stray.delivered.fingerprint = format!("57a4{number:012x}");
+    stray.json["fingerprint"] = json!(stray.delivered.fingerprint);
+    stray.json["labels"] = json!({"alertname": "Stray", "nr": number.to_string()});
+    stray
 }
 
 /// The body of a notification.

@@ -192,11 +192,14 @@ impl World {
     }
 
     async fn audit_deliveries(&self) -> anyhow::Result<()> {
+        // What is answered from here on is looked at the next time.
+        let answered = self.alertmanager.take_answered();
         let kept = self.scene.journal.deliveries().await?;
-        for lost in self.alertmanager.answered().difference(&kept) {
-            self.scene
-                .violation(Kind::Lost, format!("{lost:?}"), None)
-                .await;
+        for sent in answered {
+            if !kept.has(&sent) {
+                let sentence = format!("{sent:?}");
+                self.scene.violation(Kind::Lost, sentence, None).await;
+            }
         }
         Ok(())
     }
