@@ -276,6 +276,11 @@ impl AlertmanagerStub {
                         firing.taken_in_at.get_or_insert(now);
                     }
                     (None, "resolved") => known.must_tell_end = false,
+                    // It ended while it was said to fire.
+                    (None, _) => {
+                        known.must_tell_end = true;
+                        group.has_changed = true;
+                    }
                     _ => {}
                 }
             }
