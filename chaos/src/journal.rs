@@ -169,7 +169,7 @@ impl Journal {
     /// All actions, oldest first.
     pub async fn actions(&self) -> anyhow::Result<Vec<ActionRow>> {
         let sql = "SELECT id, workload, state, stage, plan, pre_image, reason FROM actions \
-                   ORDER BY created_at, id";
+                   ORDER BY rowid";
         self.rows(sql, "").await?.iter().map(action).collect()
     }
 
