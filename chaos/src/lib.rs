@@ -13,7 +13,7 @@ mod notification;
 pub mod people;
 pub mod program;
 pub mod prometheus;
-mod quiet;
+pub mod quiet;
 pub mod run;
 pub mod scene;
 pub mod schedule;

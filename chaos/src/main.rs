@@ -1,10 +1,13 @@
 //! `foreshadow-chaos`: throws random faults at the program for some minutes, and tells what it did wrong.
 
 use anyhow::Context as _;
-use chaos::{findings::Findings, run::Run, schedule::Lengths, world::Means};
+use chaos::{findings::Findings, quiet::Patience, run::Run, schedule::Lengths, world::Means};
 use clap::Parser;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long capacity is waited for where a metric tells that an attempt is to come; the first pause is half a minute.
+const TOLD: Duration = Duration::from_secs(45);
 
 /// Throws random faults at `foreshadow serve`, with a stub fleet, and reads the journal at each effect.
 #[derive(Debug, Parser)]
@@ -109,6 +112,9 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Run> {
         } else {
             Means::All
         },
-        bound: Duration::from_secs(arguments.bound),
+        patience: Patience {
+            bound: Duration::from_secs(arguments.bound),
+            told: TOLD,
+        },
     })
 }

@@ -18,11 +18,17 @@ const POLL: Duration = Duration::from_millis(400);
 /// How often people look for something to decide on.
 const PEOPLE: Duration = Duration::from_millis(1_200);
 
-/// How long capacity is waited for where a metric tells that an attempt is to come.
-const TOLD_PATIENCE: Duration = Duration::from_secs(45);
-
 /// Metric that tells of alerts that fire and are not acted upon.
 const UNATTENDED: &str = "foreshadow_alerts_unattended{";
+
+/// How long the quiet end of a round may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until everything has come to rest.
+    pub bound: Duration,
+    /// Of it, until there is capacity where a metric tells that an attempt is to come.
+    pub told: Duration,
+}
 
 /// What is not at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,28 +56,28 @@ enum Standing {
 
 impl World {
     /// Puts everything right, lets some of the alerts end, and waits until all is at rest; what is not within
-    /// `bound` is noted. Then what was promised about this round is looked at, and the next one prepared.
-    pub async fn settle(&self, schedule: &Schedule, bound: Duration) -> anyhow::Result<()> {
+    /// `patience` is noted. Then what was promised about this round is looked at, and the next one prepared.
+    pub async fn settle(&self, schedule: &Schedule, patience: Patience) -> anyhow::Result<()> {
         self.mend()?;
         let all = 0..N_WORKLOADS;
         for workload in all.clone().filter(|workload| !schedule.fires_on[*workload]) {
             self.alertmanager.resolve_all(workload);
         }
-        self.rest(bound).await?;
+        self.rest(patience).await?;
         self.audit().await?;
         self.scene.say("the alerts end");
         for workload in all {
             self.alertmanager.resolve_all(workload);
         }
-        self.rest(bound).await?;
+        self.rest(patience).await?;
         self.audit().await?;
         self.rewind();
         Ok(())
     }
 
     /// Waits until nothing is pending.
-    async fn rest(&self, bound: Duration) -> anyhow::Result<()> {
-        let began = Instant::now();
+    async fn rest(&self, patience: Patience) -> anyhow::Result<()> {
+        let (began, bound) = (Instant::now(), patience.bound);
         let (mut has_reloaded, mut looked_at) = (false, began);
         loop {
             sleep(POLL).await;
@@ -82,7 +88,7 @@ impl World {
                 looked_at = Instant::now();
                 self.people.settle().await;
             }
-            let pending = self.pending(began).await?;
+            let pending = self.pending(began, patience.told).await?;
             if pending.is_empty() {
                 return Ok(());
             }
@@ -104,7 +110,7 @@ impl World {
         }
     }
 
-    async fn pending(&self, began: Instant) -> anyhow::Result<Vec<Pending>> {
+    async fn pending(&self, began: Instant, told: Duration) -> anyhow::Result<Vec<Pending>> {
         let mut pending = Vec::new();
         let mut add = |kind, sentence, action| {
             pending.push(Pending {
@@ -137,7 +143,7 @@ impl World {
         for (idx, workload) in WORKLOADS.iter().enumerate() {
             let is_pending = match self.standing(idx, &metrics) {
                 Standing::Unattended => true,
-                Standing::Told => began.elapsed() < TOLD_PATIENCE,
+                Standing::Told => began.elapsed() < told,
                 Standing::Silent | Standing::Served | Standing::Refused => false,
             };
             if is_pending {

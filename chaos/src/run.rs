@@ -2,6 +2,7 @@
 
 use crate::{
     findings::Findings,
+    quiet::Patience,
     schedule::{Lengths, schedule},
     world::{Means, Setting, World},
 };
@@ -31,8 +32,8 @@ pub struct Run {
     pub lengths: Lengths,
     /// Which faults are brought about.
     pub means: Means,
-    /// How long everything may take to come to rest once nothing is wrong any more.
-    pub bound: Duration,
+    /// How long what happens once nothing is wrong any more may take.
+    pub patience: Patience,
 }
 
 impl Run {
@@ -68,7 +69,7 @@ impl Run {
                     return running.close().await;
                 }
                 running.run(round, &schedule).await?;
-                running.settle(&schedule, self.bound).await?;
+                running.settle(&schedule, self.patience).await?;
                 round += 1;
             }
             running.close().await?;
