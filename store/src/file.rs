@@ -116,7 +116,8 @@ fn keep_to_owner(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     match fs::set_permissions(path, Permissions::from_mode(mode & 0o700)) {

@@ -12,6 +12,10 @@ use std::time::Duration;
 pub(crate) const DOUBT: Duration = Duration::from_secs(30);
 
 /// A beginning whose end was not heard.
+#[expect(
+    clippy::struct_field_names,
+    reason = "all of them are times, and are named so everywhere"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Beginning {
     /// As it was delivered.

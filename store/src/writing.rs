@@ -54,13 +54,13 @@ impl Journal {
         self.find_file().await?;
         let failed = doing("begin to write to the journal");
         let connection = self.writer.acquire().await.map_err(&failed)?;
-        let mut begun = Writing {
+        let mut tx = Writing {
             connection: Some(connection),
             journal: self.clone(),
         };
-        let begin = sqlx::query("BEGIN IMMEDIATE").execute(&mut *begun);
+        let begin = sqlx::query("BEGIN IMMEDIATE").execute(&mut *tx);
         begin.await.map_err(failed)?;
-        Ok(begun)
+        Ok(tx)
     }
 }
 
