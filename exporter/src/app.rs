@@ -114,6 +114,7 @@ impl App {
         let running = Live::new(running);
         let live = Arc::new(running.clone());
         let ports = Ports::new(live.clone(), live.clone()).with_alerting(live);
+        let ports = ports.with_steady_clock(clock::steady());
         push.adopt(planned, running.get().engine.groups());
         let app = Arc::new(Self {
             config_file,
@@ -225,6 +226,7 @@ impl App {
         let state = Shown {
             newest: newest.as_deref().ok(),
             learned: learned.as_deref().ok(),
+            unattended: &self.remediation.unattended(),
             pushed: &self.push.figures(),
             now: self.now(),
         };

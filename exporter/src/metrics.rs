@@ -22,7 +22,7 @@ pub(crate) use self::{
 use crate::{learned::LearnedMetrics, push::LaneFigures};
 use ::rules::Group;
 use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec};
-use remediation::{Learned, Plan, config::Workload};
+use remediation::{Learned, Plan, Unattended, config::Workload};
 use remote_write::RemoteWriteMetrics;
 use series::Timestamp;
 use std::{collections::BTreeSet, sync::Mutex};
@@ -54,6 +54,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) newest: Option<&'a [Action]>,
     /// None where the journal cannot be read.
     pub(crate) learned: Option<&'a [Learned]>,
+    /// Alerts that fire while nothing is done about them.
+    pub(crate) unattended: &'a [Unattended],
     /// What has become of what was pushed.
     pub(crate) pushed: &'a [LaneFigures],
     pub(crate) now: Timestamp,
@@ -75,6 +77,8 @@ pub(crate) struct ActionMetrics {
     pub(crate) target_replicas: IntGaugeVec,
     pub(crate) info: IntGaugeVec,
     pub(crate) kill_switch: IntGauge,
+    unattended: IntGaugeVec,
+    missing: IntGaugeVec,
 }
 
 impl Metrics {
@@ -165,6 +169,7 @@ impl Metrics {
         if let Some(learned) = shown.learned {
             self.learned.show(learned);
         }
+        self.actions.show_unattended(shown.unattended);
         self.remote_write.show(shown.pushed);
         let configured = self
             .configured
@@ -185,6 +190,19 @@ impl ActionMetrics {
             if state.is_open() {
                 self.open.with_label_values(&[workload, state.as_str()]);
             }
+        }
+    }
+
+    /// Shows which alerts nothing is done about, in place of those shown before.
+    fn show_unattended(&self, unattended: &[Unattended]) {
+        self.unattended.reset();
+        self.missing.reset();
+        for one in unattended {
+            let labels = [one.workload.as_str(), one.reason.as_str()];
+            let alerts = self.unattended.with_label_values(&labels);
+            alerts.add(i64::from(one.n_alerts));
+            let missing = self.missing.with_label_values(&[&one.workload]);
+            missing.set(missing.get().max(i64::from(one.missing)));
         }
     }
 
@@ -239,6 +257,16 @@ impl ActionMetrics {
                 "foreshadow_kill_switch_thrown",
                 "Whether the kill switch stands against all actions.",
             )?)?,
+            unattended: register.int_gauges(
+                "alerts_unattended",
+                "Alerts that fire, match a workload, and are not being acted upon although nobody said no.",
+                &["workload", "reason"],
+            )?,
+            missing: register.int_gauges(
+                "workload_missing_replicas",
+                "Replicas that the workload needs beyond its maximum.",
+                &["workload"],
+            )?,
             info: register.int_gauges(
                 "action_info",
                 "Always 1; one series for each of the newest actions, with its state.",
@@ -256,6 +284,7 @@ mod tests {
         let shown = Shown {
             newest: Some(&[]),
             learned: Some(&[]),
+            unattended: &[],
             pushed: &[],
             now: Timestamp::from_seconds(100),
         };

@@ -52,13 +52,13 @@ impl Job<'_> {
         match self.arrival(stage.shape).await {
             Ok(Arrival::Arrived { instances, remark }) => Ok(Arrived { instances, remark }),
             Ok(Arrival::Stuck(why)) => {
-                Err(Event::Unverified(format!("the effect does not arrive: {why}")).into())
+                Err(Event::Unjudged(format!("the effect does not arrive: {why}")).into())
             }
             Ok(Arrival::Underway(why)) if self.is_over() => {
                 let since = self.action.stage_at.unwrap_or(self.now);
                 let waited = PromDuration::new(whole_seconds(since, self.now));
                 let why = format!("the effect has not arrived in {waited}: {why}");
-                Err(Event::Unverified(why).into())
+                Err(Event::Unjudged(why).into())
             }
             Ok(Arrival::Underway(why)) => {
                 self.claim.rest(PAUSE, self.now);

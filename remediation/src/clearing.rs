@@ -9,6 +9,9 @@ use crate::{
 };
 use store::StoreError;
 
+/// How a rejection begins that a silence is the reason of.
+pub(crate) const SILENCED: &str = "the alert is silenced";
+
 impl Remediation {
     /// Clears the way for an effect, but for the guards that the caller looks at last.
     pub(crate) async fn clear(&self, job: &Job<'_>) -> Result<Finding, StoreError> {
@@ -63,7 +66,7 @@ impl Remediation {
         match self.alerting.silenced(&fingerprints).await {
             Ok(None) => None,
             Ok(Some(silence)) => {
-                let why = format!("the alert is silenced: {silence}");
+                let why = format!("{SILENCED}: {silence}");
                 Some(Event::Refused(why).into())
             }
             Err(error) => {

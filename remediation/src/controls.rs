@@ -115,7 +115,8 @@ impl Remediation {
         self.decide(id, decision, now).await
     }
 
-    /// Orders the way back for an action that is being verified or has succeeded.
+    /// Orders the way back for an action that is being verified or has succeeded, or whose effect may have been left
+    /// behind when it failed.
     pub async fn rollback(
         &self,
         id: ActionId,
@@ -200,11 +201,8 @@ impl Remediation {
             return Err(ControlError::NotConfigured(action.workload.clone()));
         };
         let (id, state) = (action.id, action.state);
-        machine::step(action, event, &workload.pace, now).ok_or(ControlError::NotNow {
-            id,
-            state,
-            wanted,
-        })
+        machine::step(action, event, &workload.pace, self.reading(action, now))
+            .ok_or(ControlError::NotNow { id, state, wanted })
     }
 }
 

@@ -59,7 +59,7 @@ fn question(state: State) -> Question {
     match state {
         State::Proposed | State::AwaitingApproval | State::Grace => Question::Effect,
         State::Paused => Question::Judgement,
-        State::Verifying | State::Succeeded => Question::WayBack,
+        State::Verifying | State::Succeeded | State::Failed => Question::WayBack,
         other => Question::Nothing(other),
     }
 }

@@ -178,7 +178,8 @@ impl Remediation {
             };
             return Ok(Some(Finding::Hold(why)));
         }
-        let took = job.now.since(job.action.stage_at.unwrap_or(job.now));
+        let began = job.action.stage_at.unwrap_or(job.now);
+        let took = self.ages.age(job.action.id, began, job.now);
         let mut lead_seconds = effect.lead_seconds.clone();
         lead_seconds.push((stage, took.as_secs_f64()));
         let effect = Effect {

@@ -1,9 +1,9 @@
 //! The guards: what stands against an action, looked at when it is asked for and again right before its effect.
 
 use crate::{
-    Plan, Question, Remediation, Shape,
+    Plan, Question, Reason, Remediation, Shape,
     config::{Guards, Proof, Workload},
-    machine::Event,
+    machine::{Event, is_unknown},
     ports::Standing,
     work::{Finding, Job},
 };
@@ -13,13 +13,33 @@ use std::{
     io,
     time::Duration,
 };
-use store::{Action, Finished, Mode, StoreError};
+use store::{Action, ActionId, Finished, Mode, State, StoreError};
 
 /// Time for a look at the kill switch; it counts as thrown where that hangs.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// Over which time effects are counted against `max_actions_per_hour`.
 const HOUR: Duration = Duration::from_hours(1);
+
+/// Why a new action must wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    pub(crate) reason: Reason,
+    /// The same as a sentence.
+    pub(crate) why: String,
+    /// When it is over, where that is known.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Obstacle {
+    pub(crate) fn new(reason: Reason, why: String) -> Self {
+        Self {
+            reason,
+            why,
+            until: None,
+        }
+    }
+}
 
 impl Remediation {
     /// Why a new action must wait, if it must.
@@ -28,12 +48,15 @@ impl Remediation {
         workload: &Workload,
         guards: &Guards,
         now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
-        let stop = kill_switch(guards).await;
-        if let Some(reason) = stop.or_else(|| maintenance(guards, now)) {
-            return Ok(Some(reason));
+    ) -> Result<Option<Obstacle>, StoreError> {
+        if let Some(why) = kill_switch(guards).await {
+            return Ok(Some(Obstacle::new(Reason::KillSwitch, why)));
         }
-        self.cooling(workload, workload.cooldown.up, now).await
+        if let Some(why) = maintenance(guards, now) {
+            return Ok(Some(Obstacle::new(Reason::Maintenance, why)));
+        }
+        let cooling = self.cooling(workload, workload.cooldown.up, now).await?;
+        Ok(cooling.or_else(|| self.resting(&workload.name, now)))
     }
 
     /// Reasons for which new actions on these workloads must wait, by name; none for those that need not.
@@ -60,9 +83,10 @@ impl Remediation {
             .map(|last| (last.workload.as_str(), last))
             .collect();
         let cooling = workloads.iter().filter_map(|(name, workload)| {
-            let last = finished.get(name)?;
-            let reason = cooling(last, workload.cooldown.up, now)?;
-            Some((*name, reason))
+            let last = finished.get(name);
+            let cooling = last.and_then(|last| self.cooling_after(last, workload.cooldown.up, now));
+            let obstacle = cooling.or_else(|| self.resting(name, now))?;
+            Some((*name, obstacle.why))
         });
         Ok(cooling.collect())
     }
@@ -87,44 +111,111 @@ impl Remediation {
         } else {
             cooldown.down
         };
-        if let Some(why) = self.cooling(job.workload, pause, job.now).await? {
-            return refused(why);
+        if let Some(obstacle) = self.cooling(job.workload, pause, job.now).await? {
+            return refused(obstacle.why);
         }
-        let ordered = self.journal.count_since(job.now - HOUR).await?;
-        if ordered >= u64::from(guards.max_actions_per_hour) {
-            return refused(format!(
-                "max_actions_per_hour is {}, and as many were ordered within the hour",
-                guards.max_actions_per_hour
-            ));
-        }
-        let open = self.journal.open_actions().await?;
-        if let Some(why) = self.crowded(job, &open) {
-            return Ok(Finding::Hold(why));
-        }
-        Ok(Event::Cleared(observed).into())
+        Ok(match self.crowded(job).await? {
+            Some(why) => Finding::Queue(why),
+            None => Event::Cleared(observed).into(),
+        })
     }
 
-    /// Why as many actions are under way as may be, if they are.
-    fn crowded(&self, job: &Job<'_>, open: &[Action]) -> Option<String> {
-        let guards = job.guards;
-        let others = open.iter().filter(|action| action.id != job.action.id);
-        let running: BTreeSet<_> = others
-            .filter(|action| action.state.has_effect())
-            .map(|action| action.workload.as_str())
-            .collect();
-        if running.len() >= guards.max_concurrent as usize {
-            return Some(format!(
-                "max_concurrent is {}, and as many other actions are under way",
-                guards.max_concurrent
-            ));
+    /// Why its turn has not come, if it has not: as many actions are under way, or were ordered within the hour, as
+    /// may be, or others have waited for longer.
+    async fn crowded(&self, job: &Job<'_>) -> Result<Option<String>, StoreError> {
+        let open = self.journal.open_actions().await?;
+        let mut places = self.places(job, &open);
+        places.push(self.places_this_hour(job).await?);
+        let n_ahead = self.n_ahead(job, &open);
+        for place in places {
+            if place.n_free == 0 {
+                return Ok(Some(place.why_none));
+            }
+            if n_ahead >= place.n_free {
+                let turn = turn_of(n_ahead);
+                return Ok(Some(format!(
+                    "its turn has not come: {turn} waited for longer"
+                )));
+            }
         }
-        let share = guards.blast_radius?;
-        let n_workloads = self.current().settings.workloads.len();
-        let most = within(share, n_workloads);
-        (running.len() >= most).then(|| {
+        Ok(None)
+    }
+
+    /// Why an action that has a place in the line cannot have its turn yet: the world need not be read to know that.
+    pub(crate) async fn turn_is_missing(
+        &self,
+        job: &Job<'_>,
+    ) -> Result<Option<String>, StoreError> {
+        let is_in_line = job.action.state == State::Grace
+            && job.action.queued_at.is_some()
+            && job.action.deadline.is_some_and(|due| job.own >= due)
+            && !job.is_over();
+        if !is_in_line {
+            return Ok(None);
+        }
+        self.crowded(job).await
+    }
+
+    /// How many more actions may be under way.
+    fn places(&self, job: &Job<'_>, open: &[Action]) -> Vec<Places> {
+        let guards = job.guards;
+        // What is asked of a world that does not answer does not stand in the way of all others for as long.
+        let moves = |action: &&Action| {
+            action.id != job.action.id
+                && action.state.has_effect()
+                && !is_unknown(action, self.ages.own(action, job.now))
+        };
+        let running: BTreeSet<_> = open
+            .iter()
+            .filter(moves)
+            .map(|a| a.workload.as_str())
+            .collect();
+        let most = guards.max_concurrent as usize;
+        let mut places = vec![Places {
+            n_free: most.saturating_sub(running.len()),
+            why_none: format!("max_concurrent is {most}, and as many other actions are under way"),
+        }];
+        if let Some(share) = guards.blast_radius {
+            let n_workloads = self.current().settings.workloads.len();
+            let most = within(share, n_workloads);
             let share = share * 100.0;
-            format!("blast_radius is {share}%, and {most} of {n_workloads} workloads are in motion")
+            places.push(Places {
+                n_free: most.saturating_sub(running.len()),
+                why_none: format!(
+                    "blast_radius is {share}%, and {most} of {n_workloads} workloads are in motion"
+                ),
+            });
+        }
+        places
+    }
+
+    async fn places_this_hour(&self, job: &Job<'_>) -> Result<Places, StoreError> {
+        let most = job.guards.max_actions_per_hour;
+        let ordered = self.journal.ordered_since(job.now - HOUR, most).await?;
+        let is_of_the_hour =
+            |(id, at): &&(ActionId, Timestamp)| self.ages.age(*id, *at, job.now) < HOUR;
+        let n_ordered = ordered.iter().filter(is_of_the_hour).count();
+        Ok(Places {
+            n_free: (most as usize).saturating_sub(n_ordered),
+            why_none: format!(
+                "max_actions_per_hour is {most}, and as many were ordered within the hour"
+            ),
         })
+    }
+
+    /// How many others that wait for their turn, and would take it, have waited for longer.
+    fn n_ahead(&self, job: &Job<'_>, open: &[Action]) -> usize {
+        let place = |action: &Action| (action.wanted_since, action.begun);
+        let waits = |action: &&Action| {
+            action.state == State::Grace
+                && action.queued_at.is_some()
+                && self.progress.would_take_its_turn(action.id)
+        };
+        let others = open.iter().filter(|action| action.id != job.action.id);
+        let ahead = others.filter(waits);
+        ahead
+            .filter(|action| place(action) < place(job.action))
+            .count()
     }
 
     async fn cooling(
@@ -132,7 +223,7 @@ impl Remediation {
         workload: &Workload,
         pause: Duration,
         now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Obstacle>, StoreError> {
         let Some(last) = self.journal.last_finished(&workload.name).await? else {
             return Ok(None);
         };
@@ -141,7 +232,20 @@ impl Remediation {
             workload: last.workload,
             ended_at: last.updated_at,
         };
-        Ok(cooling(&last, pause, now))
+        Ok(self.cooling_after(&last, pause, now))
+    }
+
+    /// The reason for which an action must wait after the one that ended last, if it must.
+    fn cooling_after(&self, last: &Finished, pause: Duration, now: Timestamp) -> Option<Obstacle> {
+        let rest = pause.saturating_sub(self.ages.age(last.id, last.ended_at, now));
+        let words = PromDuration::new(rest);
+        (!rest.is_zero()).then(|| Obstacle {
+            until: Some(now + rest),
+            ..Obstacle::new(
+                Reason::Cooldown,
+                format!("cooling down for another {words} after action {}", last.id),
+            )
+        })
     }
 
     /// What the forecast has shown of late, if that is too bad to act on.
@@ -155,13 +259,17 @@ impl Remediation {
     }
 }
 
-/// The reason for which an action must wait after the one that ended last, if it must.
-fn cooling(last: &Finished, pause: Duration, now: Timestamp) -> Option<String> {
-    let ends = last.ended_at + pause;
-    (now < ends).then(|| {
-        let rest = PromDuration::new(ends.since(now));
-        format!("cooling down for another {rest} after action {}", last.id)
-    })
+/// How many more actions one limit allows.
+struct Places {
+    n_free: usize,
+    why_none: String,
+}
+
+fn turn_of(n_ahead: usize) -> String {
+    match n_ahead {
+        1 => "1 other action".to_owned(),
+        n => format!("{n} other actions"),
+    }
 }
 
 /// At least one, so that a small share of a few is not a kill switch.

@@ -9,8 +9,10 @@
 
 mod accounts;
 pub mod actuator;
+mod ages;
 pub mod alerting;
 mod arrival;
+mod attention;
 mod clearing;
 pub mod config;
 mod controls;
@@ -28,6 +30,7 @@ mod receiver;
 mod reconsider;
 mod remediation;
 mod report;
+mod rollback;
 mod rollout;
 mod shape;
 pub mod sizing;
@@ -38,6 +41,8 @@ mod template;
 mod verification;
 mod work;
 
+pub use ages::SteadyClock;
+pub use attention::{Reason, Unattended};
 pub use controls::ControlError;
 pub use decider::Decider;
 pub use error::RemediationError;

@@ -7,7 +7,7 @@ pub use step::step;
 use crate::{Plan, Shape};
 use series::Timestamp;
 use std::time::Duration;
-use store::{Action, State};
+use store::{Action, Ending, State};
 
 /// What can happen to an action.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub enum Event {
     Unverified(String),
     /// Somebody else has undone the effect, or put another object in place of the one that it was on.
     TakenAway(String),
+    /// The effect could not be judged, for want of evidence.
+    Unjudged(String),
     /// The effect can be called neither good nor bad.
     Doubted(String),
     /// A person wants the effect undone.
@@ -64,8 +66,28 @@ pub enum Event {
     Unrestorable(String),
     /// The configuration no longer knows the workload.
     Abandoned,
+    /// Its turn has not come: as many actions are under way, or were, as may be.
+    Queued(String),
     /// The time for the present state has run out; what it was waiting for, where that is known.
     Elapsed(Option<String>),
+}
+
+/// The present by two clocks, which agree unless one was put forward or back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The machine's clock, by which new deadlines are set.
+    pub wall: Timestamp,
+    /// When the action last moved, and the time that has passed since: the clock by which its deadline was set.
+    pub own: Timestamp,
+}
+
+impl From<Timestamp> for Reading {
+    fn from(now: Timestamp) -> Self {
+        Self {
+            wall: now,
+            own: now,
+        }
+    }
 }
 
 /// A transition to be written down.
@@ -81,6 +103,10 @@ pub struct Step {
     pub actor: String,
     /// Why, as a sentence.
     pub reason: String,
+    /// What the end means to the alerts that called for the action; none keeps what was said before.
+    pub ending: Option<Ending>,
+    /// When it began to wait for its turn, where it does so now.
+    pub queued_at: Option<Timestamp>,
 }
 
 /// What happens to an action that nobody decided on in time.
@@ -145,6 +171,12 @@ pub const CLEARING_PATIENCE: Duration = Duration::from_mins(5);
 /// How long an effect, or the way back, is tried. Bounded retries take about two minutes of it.
 pub const EFFECT_LIMIT: Duration = Duration::from_mins(5);
 
+/// How long an action may wait for its turn behind others; what it was planned for is another world by then.
+pub const QUEUE_PATIENCE: Duration = Duration::from_hours(1);
+
+/// How long a world that cannot be read is asked what an ordered effect, or rollback, came to.
+pub const UNKNOWN_LIMIT: Duration = Duration::from_hours(24);
+
 /// How long evidence may be missing. An effect that nobody can judge is undone.
 pub const VERIFYING_PATIENCE: Duration = Duration::from_mins(5);
 
@@ -153,13 +185,32 @@ pub const VERIFYING_PATIENCE: Duration = Duration::from_mins(5);
 pub fn expires_at(action: &Action) -> Option<Timestamp> {
     let deadline = action.deadline?;
     match action.state {
-        State::Grace => Some(deadline + CLEARING_PATIENCE),
+        State::Grace => {
+            let patience = deadline + CLEARING_PATIENCE;
+            let turn = action.queued_at.map(|since| since + QUEUE_PATIENCE);
+            Some(turn.map_or(patience, |turn| turn.max(patience)))
+        }
         State::Verifying => Some(deadline + VERIFYING_PATIENCE),
         _ => Some(deadline),
     }
 }
 
-/// What an action calls for now.
+/// When an action ends that nothing more is known of: an ordered effect is asked for beyond its time.
+pub fn gives_up_at(action: &Action) -> Option<Timestamp> {
+    let end = expires_at(action)?;
+    match action.state {
+        State::Applying | State::RollingBack => Some(end + UNKNOWN_LIMIT),
+        _ => Some(end),
+    }
+}
+
+/// Whether an effect or rollback was ordered, its time is over, and nobody knows what it came to.
+pub fn is_unknown(action: &Action, own: Timestamp) -> bool {
+    matches!(action.state, State::Applying | State::RollingBack)
+        && expires_at(action).is_some_and(|end| own >= end)
+}
+
+/// What an action calls for now, by its own clock.
 pub fn work(action: &Action, now: Timestamp) -> Work {
     let is_due = action.deadline.is_none_or(|deadline| now >= deadline);
     match action.state {

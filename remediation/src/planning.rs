@@ -94,8 +94,8 @@ impl Remediation {
             course: self.foresight.course(outlook.question(), job.now),
         };
         let (target, why) = match outlook.sizing.size(&foreseen, observed) {
-            Sized::Up { target, why } => (target, why),
-            Sized::Enough { why } => {
+            Sized::Up { target, why, .. } => (target, why),
+            Sized::Enough { why, .. } => {
                 return Ok(Event::Suffices(plan(observed, Vec::new(), why)).into());
             }
             Sized::Unusable { why } => return Ok(Event::Refused(why).into()),

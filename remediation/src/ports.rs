@@ -3,6 +3,7 @@
 use crate::{
     Course, RemediationError,
     actuator::{Actuator, ExecDriver, HttpDriver},
+    ages::{SteadyClock, wall_clock},
     config::ActuatorConfig,
 };
 use alertmanager_client::Matcher;
@@ -22,6 +23,8 @@ pub struct Ports {
     pub alerting: Arc<dyn Alerting>,
     /// What makes actuators of their configuration.
     pub drivers: Arc<dyn Drivers>,
+    /// Measures waits within this process, whatever becomes of the machine's clock.
+    pub steady: SteadyClock,
 }
 
 impl Ports {
@@ -32,7 +35,14 @@ impl Ports {
             evidence,
             alerting: Arc::new(NoAlertmanager),
             drivers: Arc::new(OwnDrivers),
+            steady: wall_clock(),
         }
+    }
+
+    /// The same with a clock that is neither put forward nor back.
+    #[must_use]
+    pub fn with_steady_clock(self, steady: SteadyClock) -> Self {
+        Self { steady, ..self }
     }
 
     /// The same with an Alertmanager.
@@ -138,7 +148,8 @@ pub struct Warning {
     pub action: String,
     /// On which workload.
     pub workload: String,
-    /// The state that it has entered: `awaiting_approval`, `grace` or `paused`.
+    /// The state that it has entered: `awaiting_approval`, `grace` or `paused`; `applying` or `rolling_back` where
+    /// nobody knows what that came to; `at_maximum` where more is needed than the maximum allows.
     pub state: &'static str,
     /// What is going to be done, as a sentence.
     pub summary: String,
@@ -163,6 +174,20 @@ impl Warning {
             starts_at: action.updated_at,
             ends_at,
         })
+    }
+}
+
+impl Warning {
+    /// About an effect or a rollback of which nobody knows what it came to.
+    pub(crate) fn unknown(action: &Action, summary: String, ends_at: Timestamp) -> Self {
+        Self {
+            action: action.id.to_string(),
+            workload: action.workload.clone(),
+            state: action.state.as_str(),
+            summary,
+            starts_at: action.updated_at.min(ends_at),
+            ends_at,
+        }
     }
 }
 

@@ -16,8 +16,21 @@ pub(crate) struct Progress(Mutex<HashMap<ActionId, Effort>>);
 struct Effort {
     is_claimed: bool,
     n_attempts: u32,
+    /// Attempts that got as far as a write.
+    n_writes: u32,
+    /// Whether something else than its turn is missing; not known before the first look.
+    is_elsewhere: Option<bool>,
     not_before: Option<Timestamp>,
     awaited: Option<String>,
+}
+
+/// What keeps an action from its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Its turn.
+    Turn,
+    /// Something else, so that it would not take its turn if it came.
+    More,
 }
 
 /// The right to work on an action; at most one exists at a time, and dropping it gives it back.
@@ -48,6 +61,13 @@ impl Progress {
     /// What an action waits for, if it cannot go on.
     pub(crate) fn held_up(&self, id: ActionId) -> Option<String> {
         self.lock().get(&id)?.awaited.clone()
+    }
+
+    /// Whether an action that waits for its turn would take it, as far as is known.
+    pub(crate) fn would_take_its_turn(&self, id: ActionId) -> bool {
+        let efforts = self.lock();
+        let is_elsewhere = efforts.get(&id).and_then(|effort| effort.is_elsewhere);
+        is_elsewhere != Some(true)
     }
 
     /// Forgets actions that have ended.
@@ -96,6 +116,25 @@ impl Claim<'_> {
             effort.not_before = Some(now + pause);
             effort.n_attempts
         })
+    }
+
+    /// Counts a failed write, and begins the pause after it.
+    pub(crate) fn failed_to_write(&self, asked: Option<Duration>, now: Timestamp) -> u32 {
+        self.failed(asked, now);
+        self.with(|effort| {
+            effort.n_writes += 1;
+            effort.n_writes
+        })
+    }
+
+    /// How many writes have failed.
+    pub(crate) fn n_writes(&self) -> u32 {
+        self.with(|effort| effort.n_writes)
+    }
+
+    /// Notes that its turn is all that is missing, or that something else is.
+    pub(crate) fn misses(&self, missing: Missing) {
+        self.with(|effort| effort.is_elsewhere = Some(missing == Missing::More));
     }
 
     /// Begins a pause without an attempt.

@@ -3,6 +3,8 @@
 use crate::{
     Alerting, Evidence, Foresight, RemediationError,
     actuator::Actuator,
+    ages::Ages,
+    attention::Attention,
     config::{Settings, Workload},
     ports::{Drivers, Ports},
     progress::Progress,
@@ -20,6 +22,9 @@ pub struct Remediation {
     pub(crate) evidence: Arc<dyn Evidence>,
     pub(crate) alerting: Arc<dyn Alerting>,
     pub(crate) progress: Progress,
+    pub(crate) ages: Ages,
+    /// What is known of alerts that fire while nothing is done about them.
+    pub(crate) attention: Attention,
     /// Held from the last look at the guards to the transition, so that two actions cannot both be the last
     /// one that a limit allows.
     pub(crate) gate: tokio::sync::Mutex<()>,
@@ -31,6 +36,8 @@ pub struct Remediation {
 
 /// The configuration in use, and what was built from it.
 pub(crate) struct Current {
+    /// Tells one configuration from the ones before.
+    pub(crate) number: u64,
     pub(crate) settings: Settings,
     drivers: BTreeMap<String, Arc<dyn Actuator>>,
 }
@@ -42,13 +49,15 @@ impl Remediation {
         settings: Settings,
         ports: Ports,
     ) -> Result<Self, RemediationError> {
-        let current = Current::new(settings, &*ports.drivers)?;
+        let current = Current::new(settings, &*ports.drivers, 0)?;
         Ok(Self {
             journal,
             foresight: ports.foresight,
             evidence: ports.evidence,
             alerting: ports.alerting,
             progress: Progress::default(),
+            ages: Ages::new(ports.steady),
+            attention: Attention::default(),
             gate: tokio::sync::Mutex::default(),
             switch: Arc::default(),
             drivers: ports.drivers,
@@ -59,7 +68,8 @@ impl Remediation {
     /// Puts another configuration in place. Open actions go on under it; one whose workload is gone ends. When
     /// an actuator cannot be built, all stays as it was.
     pub fn reload(&self, settings: Settings) -> Result<(), RemediationError> {
-        let next = Arc::new(Current::new(settings, &*self.drivers)?);
+        let number = self.current().number + 1;
+        let next = Arc::new(Current::new(settings, &*self.drivers, number)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
@@ -72,12 +82,20 @@ impl Remediation {
 }
 
 impl Current {
-    fn new(settings: Settings, drivers: &dyn Drivers) -> Result<Self, RemediationError> {
+    fn new(
+        settings: Settings,
+        drivers: &dyn Drivers,
+        number: u64,
+    ) -> Result<Self, RemediationError> {
         let configured = settings.actuators.iter();
         let drivers = configured
             .map(|(name, config)| Ok((name.clone(), drivers.driver(config)?)))
             .collect::<Result<_, RemediationError>>()?;
-        Ok(Self { settings, drivers })
+        Ok(Self {
+            number,
+            settings,
+            drivers,
+        })
     }
 
     /// A workload, and how it is reached.

@@ -27,6 +27,9 @@ pub struct Shape {
     /// The object that it was read from, where objects have identities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The most that another system allows to be set, where one has a say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<u32>,
 }
 
 /// A copy of a workload, with another size and fewer instances. Without one, both are 0.
@@ -66,6 +69,7 @@ impl Shape {
             fleets: None,
             canary: None,
             identity: None,
+            ceiling: None,
         }
     }
 

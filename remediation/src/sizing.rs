@@ -31,11 +31,15 @@ pub enum Sized {
     Up {
         /// The number to ensure; above what there is.
         target: u32,
+        /// How many more are needed than the maximum allows.
+        missing: u32,
         /// The arithmetic, as a sentence.
         why: String,
     },
     /// What there is suffices, or more is not allowed.
     Enough {
+        /// How many more are needed than the maximum allows.
+        missing: u32,
         /// The arithmetic, as a sentence.
         why: String,
     },
@@ -61,24 +65,39 @@ impl Sizing {
             self.demand_in_words(foreseen),
             self.per_replica,
         )];
-        let target = self.bound(needed, observed.replicas, &mut words);
+        let target = self.bound(needed, observed, &mut words);
+        // An autoscaler may have gone above what its floor can be set to.
+        let most = self.most(observed).max(target).max(observed.replicas);
+        let missing = needed.saturating_sub(most);
+        if missing > 0 {
+            let most = self.most(observed);
+            words.push(format!("{missing} missing at the maximum of {most}"));
+        }
         // Where an autoscaler governs, its floor is raised also below what it has scaled to for now.
         if target > observed.set_point() {
             return Sized::Up {
                 target,
+                missing,
                 why: words.join(", "),
             };
         }
         words.push(format!("and there are {observed}"));
         let why = words.join(", ");
-        Sized::Enough { why }
+        Sized::Enough { missing, why }
+    }
+
+    /// The most that may be set: ours, or that of another system that has a say.
+    fn most(&self, observed: Shape) -> u32 {
+        observed
+            .ceiling
+            .map_or(self.max, |ceiling| ceiling.min(self.max))
     }
 
     /// The numbers that a person may choose from, but for what is there already; none where that is so far above
     /// `max` that no step leads back.
     pub fn bounds(&self, observed: Shape) -> RangeInclusive<u32> {
         let (least, most) = self.steps(observed);
-        least.max(self.min)..=most.min(self.max)
+        least.max(self.min)..=most.min(self.most(observed))
     }
 
     /// The fewest and the most that one step leads to.
@@ -98,6 +117,11 @@ impl Sizing {
             Some(format!("{wanted} is below min, which is {}", self.min))
         } else if wanted > self.max {
             Some(format!("{wanted} is above max, which is {}", self.max))
+        } else if wanted > self.most(observed) {
+            let most = self.most(observed);
+            Some(format!(
+                "{wanted} is above the autoscaler's maximum, which is {most}"
+            ))
         } else if wanted < least {
             Some(format!("step_down allows no fewer than {least} of {there}"))
         } else if wanted > most {
@@ -137,10 +161,16 @@ impl Sizing {
     }
 
     /// The step limit first, then `max`, then `min`, which is a promise that no limit breaks.
-    fn bound(&self, needed: u32, observed: u32, words: &mut Vec<String>) -> u32 {
-        let reach = self.reach(observed);
+    fn bound(&self, needed: u32, observed: Shape, words: &mut Vec<String>) -> u32 {
+        let reach = self.reach(observed.replicas);
+        let ceiling = observed.ceiling.unwrap_or(u32::MAX);
         let mut target = needed;
-        for (limit, name) in [(reach, "one step"), (self.max, "max")] {
+        let limits = [
+            (reach, "one step"),
+            (self.max, "max"),
+            (ceiling, "the autoscaler's maximum"),
+        ];
+        for (limit, name) in limits {
             if target > limit {
                 words.push(format!("held to {limit} by {name}"));
                 target = limit;
@@ -211,8 +241,8 @@ mod tests {
     fn check(value: f64, current: Option<f64>, observed: u32, expect: &str) {
         let sized = sizing().size(&foreseen(value, current), Shape::of(observed));
         let got = match sized {
-            Sized::Up { target, why } => format!("{target}: {why}"),
-            Sized::Enough { why } => format!("enough: {why}"),
+            Sized::Up { target, why, .. } => format!("{target}: {why}"),
+            Sized::Enough { why, .. } => format!("enough: {why}"),
             Sized::Unusable { why } => format!("unusable: {why}"),
         };
         assert_eq!(got, expect);
@@ -270,7 +300,7 @@ mod tests {
             None,
             50,
             "enough: 1000000000 foreseen in 1h at quantile 0.95 needs 8333334 at 120 per replica, \
-             held to 100 by one step, held to 40 by max, and there are 50",
+             held to 100 by one step, held to 40 by max, 8333284 missing at the maximum of 40, and there are 50",
         );
     }
 
@@ -280,13 +310,44 @@ mod tests {
             9_999.0,
             None,
             4,
-            "8: 9999 foreseen in 1h at quantile 0.95 needs 84 at 120 per replica, held to 8 by one step",
+            "8: 9999 foreseen in 1h at quantile 0.95 needs 84 at 120 per replica, held to 8 by one step, \
+         44 missing at the maximum of 40",
         );
         check(
             0.0,
             None,
             0,
             "3: 0 foreseen in 1h at quantile 0.95 needs 0 at 120 per replica, raised to 3 by min",
+        );
+    }
+
+    #[test]
+    fn the_maximum_of_an_autoscaler_is_kept_and_what_is_missing_is_said() {
+        let check = |floor, expect: &Sized| {
+            let observed = Shape {
+                floor: Some(floor),
+                ceiling: Some(6),
+                ..Shape::of(4)
+            };
+            let sized = sizing().size(&foreseen(960.0, None), observed);
+            assert_eq!(&sized, expect);
+        };
+        let why = "960 foreseen in 1h at quantile 0.95 needs 8 at 120 per replica, \
+                   held to 6 by the autoscaler's maximum, 2 missing at the maximum of 6";
+        check(
+            2,
+            &Sized::Up {
+                target: 6,
+                missing: 2,
+                why: why.to_owned(),
+            },
+        );
+        check(
+            6,
+            &Sized::Enough {
+                missing: 2,
+                why: format!("{why}, and there are 4 (floor 6)"),
+            },
         );
     }
 

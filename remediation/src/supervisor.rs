@@ -2,8 +2,8 @@
 
 use crate::{
     Plan, Remediation, RemediationError, Warning,
-    machine::{self, Event, OnInconclusive, OnTimeout, Pace, Step, Work, expires_at},
-    progress::Claim,
+    machine::{self, Event, OnInconclusive, OnTimeout, Pace, Reading, Step, Work, expires_at},
+    progress::{Claim, Missing},
     remediation::Current,
     report::{Held, Moved, Report},
     work::{Finding, Job},
@@ -21,6 +21,12 @@ enum Turn {
 
 /// How long telling people of a transition may take; it is written down by then.
 const TELLING: Duration = Duration::from_secs(5);
+
+/// Until an action that waits for its turn is looked at again.
+const TURN_PAUSE: Duration = Duration::from_secs(1);
+
+/// What an effect whose workload is gone waits for.
+const UNCONFIGURED: &str = "the workload is not configured any more";
 
 /// For actions whose workload is gone: they enter no state that lasts.
 const NO_PACE: Pace = Pace {
@@ -64,7 +70,9 @@ impl Remediation {
         };
         let current = self.current();
         let is_configured = current.reach(&listed.workload).is_some();
-        if is_configured && claim.is_pausing(now) && !is_over(listed, now) {
+        let own = self.ages.own(listed, now);
+        let runs_out = is_over(listed, own) && !machine::is_unknown(listed, own);
+        if is_configured && claim.is_pausing(now) && !runs_out {
             return report;
         }
         let context = (&claim, &*current, now);
@@ -120,11 +128,16 @@ impl Remediation {
         claim: &Claim<'_>,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
+        let own = self.ages.own(action, now);
+        let is_over = is_over(action, own);
         let Some((workload, actuator)) = current.reach(&action.workload) else {
+            // A reload that leaves out a workload for a moment does not leave its effect behind.
+            if action.state.has_effect() && !is_over {
+                return Ok(Turn::Held(UNCONFIGURED.to_owned()));
+            }
             return self.enact(action, &Event::Abandoned, &NO_PACE, now).await;
         };
-        let is_over = is_over(action, now);
-        let alerts = match machine::work(action, now) {
+        let alerts = match machine::work(action, own) {
             // Plans ask for them once there is a forecast: there may be thousands.
             Work::Wait | Work::Plan => Vec::new(),
             _ => self.journal.firing_alerts(action.id).await?,
@@ -137,6 +150,7 @@ impl Remediation {
             alerts: &alerts,
             claim,
             now,
+            own,
         };
         match self.work(&job, is_over).await? {
             Some(Finding::Event(Event::Cleared(observed))) => {
@@ -159,13 +173,17 @@ impl Remediation {
     /// Does what the action calls for. When its time is over, plans are not made and effects not begun any
     /// more, but what an effect came to is still read back and judged.
     async fn work(&self, job: &Job<'_>, is_over: bool) -> Result<Option<Finding>, StoreError> {
-        Ok(match machine::work(job.action, job.now) {
+        if let Some(why) = self.turn_is_missing(job).await? {
+            job.claim.rest(TURN_PAUSE, job.now);
+            return Ok(Some(Finding::Queue(why)));
+        }
+        Ok(match machine::work(job.action, job.own) {
             Work::Plan if !is_over => Some(self.plan(job).await?),
             Work::Clear if !is_over => Some(self.clear(job).await?),
             Work::Plan | Work::Clear | Work::Wait => None,
             Work::Ensure => Some(self.ensure(job).await),
             Work::Verify => Some(self.verify(job).await?),
-            Work::Restore => Some(job.restore().await),
+            Work::Restore => Some(self.restore(job).await?),
         })
     }
 
@@ -181,6 +199,7 @@ impl Remediation {
                 Event::Elapsed(Some(reason))
             }
             Finding::Hold(reason) => {
+                job.claim.misses(Missing::More);
                 if job.claim.awaits(&reason) {
                     tracing::info!(
                         action = %job.action.id,
@@ -194,9 +213,11 @@ impl Remediation {
             }
             Finding::Retry(reason) => {
                 job.claim.awaits(&reason);
-                self.remark(job, job.action.deadline, &reason).await?;
+                self.remark(job, job.deadline(), &reason).await?;
                 return Ok(Turn::Held(reason));
             }
+            Finding::Queue(reason) => return self.queue(job, reason).await,
+            Finding::Persist(reason) => return self.persist(job, reason).await,
             Finding::Later { at, reason } => {
                 self.remark(job, Some(at), &reason).await?;
                 return Ok(Turn::Idle);
@@ -204,6 +225,38 @@ impl Remediation {
         };
         self.measure_judged(job, &event).await?;
         self.enact(job.action, &event, &pace(job), job.now).await
+    }
+
+    /// Gives an action its place in the line, unless it has one.
+    async fn queue(&self, job: &Job<'_>, reason: String) -> Result<Turn, StoreError> {
+        job.claim.misses(Missing::Turn);
+        job.claim.awaits(&reason);
+        if job.action.queued_at.is_none() {
+            let event = Event::Queued(reason.clone());
+            self.enact(job.action, &event, &pace(job), job.now).await?;
+        }
+        Ok(Turn::Held(reason))
+    }
+
+    /// Waits for a world that does not say what has become of an effect, or of a rollback, beyond the time of it.
+    async fn persist(&self, job: &Job<'_>, reason: String) -> Result<Turn, StoreError> {
+        let action = job.action;
+        if machine::gives_up_at(action).is_none_or(|end| job.own >= end) {
+            let elapsed = Event::Elapsed(Some(reason));
+            return self.enact(action, &elapsed, &pace(job), job.now).await;
+        }
+        let is_unknown = machine::is_unknown(action, job.own);
+        let is_news = job.claim.awaits(&reason);
+        if is_news {
+            self.remark(job, job.deadline(), &reason).await?;
+        }
+        if is_news && is_unknown {
+            tracing::warn!(action = %action.id, workload = action.workload, reason, "outcome of an action is unknown");
+            let ends_at = job.now + machine::UNKNOWN_LIMIT;
+            self.tell(&Warning::unknown(action, reason.clone(), ends_at))
+                .await;
+        }
+        Ok(Turn::Held(reason))
     }
 
     /// Measures what the last stage, or the one that went wrong, has come to.
@@ -214,7 +267,7 @@ impl Remediation {
         let is_last = job.action.stage as usize + 1 >= plan.stages.len();
         let is_judged = match event {
             Event::Verified(_) => is_last,
-            Event::Unverified(_) | Event::Doubted(_) => true,
+            Event::Unverified(_) | Event::Unjudged(_) | Event::Doubted(_) => true,
             _ => false,
         };
         if is_judged {
@@ -236,6 +289,8 @@ impl Remediation {
             deadline,
             actor: machine::SUPERVISOR.to_owned(),
             reason: reason.to_owned(),
+            ending: None,
+            queued_at: None,
         };
         self.write_down(job.action, step, None, job.now).await?;
         Ok(())
@@ -248,26 +303,47 @@ impl Remediation {
         pace: &Pace,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
-        let Some(step) = machine::step(action, event, pace, now) else {
+        let Some(step) = machine::step(action, event, pace, self.reading(action, now)) else {
             return Ok(Turn::Idle);
         };
         let next = self.write_down(action, step, Some(event), now).await?;
         Ok(Turn::Moved(Box::new(next)))
     }
 
+    /// The present, and what an action's own clock shows.
+    pub(crate) fn reading(&self, action: &Action, now: Timestamp) -> Reading {
+        Reading {
+            wall: now,
+            own: self.ages.own(action, now),
+        }
+    }
+
     /// Tells people of what waits for them, as long as they can say something, and that it waits no more. Nobody to
     /// tell is no reason to stop: the journal has it, too.
-    async fn warn_of(&self, before: &Action, next: &Action) {
+    async fn warn_of(&self, before: &Action, next: &Action, was_unknown: bool) {
+        if was_unknown && before.state != next.state {
+            let over = Warning::unknown(before, next.reason.clone(), next.updated_at);
+            self.tell(&over).await;
+        }
         if before.state == next.state && before.deadline == next.deadline {
             return;
         }
         let over = Warning::of(before, next.updated_at).filter(|_| before.state != next.state);
         let begun = next.deadline.and_then(|ends_at| Warning::of(next, ends_at));
         for warning in over.iter().chain(&begun) {
-            let told = tokio::time::timeout(TELLING, self.alerting.warn(warning)).await;
-            if let Err(error) = told.unwrap_or_else(|e| Err(e.to_string())) {
-                tracing::warn!(action = %next.id, error, "nobody could be told of an action");
-            }
+            self.tell(warning).await;
+        }
+    }
+
+    /// Tells people, if somebody listens.
+    pub(crate) async fn tell(&self, warning: &Warning) {
+        let told = tokio::time::timeout(TELLING, self.alerting.warn(warning)).await;
+        if let Err(error) = told.unwrap_or_else(|e| Err(e.to_string())) {
+            tracing::warn!(
+                action = warning.action,
+                error,
+                "cannot notify anybody of an action"
+            );
         }
     }
 
@@ -291,14 +367,18 @@ impl Remediation {
             plan,
             pre_image,
             stage: step.stage,
+            ending: step.ending,
+            queued_at: step.queued_at,
             // Whoever decides, decides about the plan that was seen.
             of_plan: Some(action.plan_no),
             ..Change::new(step.to, now, step.actor, step.reason)
         };
+        let was_unknown = machine::is_unknown(action, self.ages.own(action, now));
         let next = self
             .journal
             .transition(action.id, action.state, &change)
             .await?;
+        self.ages.note(next.id, next.updated_at, now);
         tracing::info!(
             action = %next.id,
             workload = next.workload,
@@ -308,14 +388,14 @@ impl Remediation {
             reason = next.reason,
             "action moved"
         );
-        self.warn_of(action, &next).await;
+        self.warn_of(action, &next, was_unknown).await;
         Ok(next)
     }
 }
 
 /// Whether a state has run out; one without an end is not left to wait.
-fn is_over(action: &Action, now: Timestamp) -> bool {
-    expires_at(action).is_none_or(|end| now >= end)
+fn is_over(action: &Action, own: Timestamp) -> bool {
+    expires_at(action).is_none_or(|end| own >= end)
 }
 
 /// The workload's pace, where a stage that is not judged, or waited for until it is ready, is not left to settle

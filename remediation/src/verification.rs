@@ -27,7 +27,9 @@ impl Remediation {
         let checks = &job.workload.rollout.verify;
         let known = self.journal.looks(job.action.id).await?;
         let is_fresh = |look: &&Look| {
-            look.verdict == LookVerdict::Baseline && job.now.since(look.at) < BASELINE_AGE
+            look.verdict == LookVerdict::Baseline
+                && look.at <= job.now
+                && job.now.since(look.at) < BASELINE_AGE
         };
         let fresh: Vec<_> = known.iter().filter(is_fresh).collect();
         let is_known = |check: &&Check| fresh.iter().any(|look| look.check == check.expr);
@@ -87,19 +89,19 @@ impl Remediation {
             Ruling::Good(how) => self.kept(job, &plan, arrived.said_with(&how)),
             Ruling::Bad(why) => Event::Unverified(why).into(),
             Ruling::Unjudgeable(why) => {
-                Event::Unverified(format!("the effect could not be judged: {why}")).into()
+                Event::Unjudged(format!("the effect could not be judged: {why}")).into()
             }
             Ruling::Doubtful(why) => Event::Doubted(why).into(),
         })
     }
 
     /// Good; but some stages stay for a while before the next one begins.
-    #[expect(clippy::unused_self, reason = "reads as one of the steps of `verify`")]
     fn kept(&self, job: &Job<'_>, plan: &Plan, how: String) -> Finding {
         let keep = plan.stage(job.action.stage).keep();
         let began = job.action.stage_at.unwrap_or(job.now);
-        if job.now < began + keep {
-            let at = began + keep;
+        let lasted = self.ages.age(job.action.id, began, job.now);
+        if lasted < keep {
+            let at = job.now + (keep - lasted);
             let reason = format!("{how}; the old fleet stays for {}", PromDuration::new(keep));
             return Finding::Later { at, reason };
         }

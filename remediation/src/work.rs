@@ -1,7 +1,7 @@
 //! Effects: bringing a stage about, and the way back.
 
 use crate::{
-    Canary, Plan, Remediation, Shape, Silence,
+    Plan, Remediation, Shape, Silence,
     actuator::{Actuator, ActuatorError, Arrival, Occasion, Verdict},
     config::{Guards, Workload},
     error::in_full,
@@ -25,6 +25,8 @@ pub(crate) struct Job<'a> {
     pub(crate) alerts: &'a [RecordedDelivery],
     pub(crate) claim: &'a Claim<'a>,
     pub(crate) now: Timestamp,
+    /// The present by the clock that the action's deadline was set with.
+    pub(crate) own: Timestamp,
 }
 
 /// What a piece of work came to.
@@ -40,6 +42,11 @@ pub(crate) enum Finding {
     Hold(String),
     /// A failed attempt on the world, to be written down, with another to come.
     Retry(String),
+    /// All that is missing is its turn; why it has not come.
+    Queue(String),
+    /// The world does not say what has become of what was ordered, and is asked again, beyond the time of the state,
+    /// too.
+    Persist(String),
     /// To be written down, and taken up again at a time.
     Later {
         /// When.
@@ -60,6 +67,9 @@ const MAX_ATTEMPTS: u32 = 8;
 
 /// The least that a call gets, so that an action at its deadline can still be read back.
 const SHORTEST_CALL: Duration = Duration::from_secs(1);
+
+/// The time of a call when that of the state is over.
+const LATE_CALL: Duration = Duration::from_secs(10);
 
 impl Job<'_> {
     /// Reads what there is.
@@ -82,7 +92,7 @@ impl Job<'_> {
         arrival.map_err(ActuatorError::of_a_question)
     }
 
-    async fn set(&self, shape: Shape) -> Result<(), ActuatorError> {
+    pub(crate) async fn set(&self, shape: Shape) -> Result<(), ActuatorError> {
         let call = self.actuator.ensure(self.occasion(), shape);
         self.in_time(call).await
     }
@@ -114,7 +124,11 @@ impl Job<'_> {
         let Some(end) = expires_at(self.action) else {
             return call.await;
         };
-        let rest = end.since(self.now).max(SHORTEST_CALL);
+        let rest = if self.is_over() {
+            LATE_CALL
+        } else {
+            end.since(self.own).max(SHORTEST_CALL)
+        };
         match tokio::time::timeout(rest, call).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ActuatorError::TimedOut(rest)),
@@ -122,7 +136,14 @@ impl Job<'_> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        expires_at(self.action).is_some_and(|end| self.now >= end)
+        expires_at(self.action).is_some_and(|end| self.own >= end)
+    }
+
+    /// The deadline, by the machine's clock as it shows now.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let moved = self.now.as_millis() - self.own.as_millis();
+        let by_now = |end: Timestamp| Timestamp::from_millis(end.as_millis().saturating_add(moved));
+        self.action.deadline.map(by_now)
     }
 
     /// What a failed reading means before there is an effect: there is time until the state runs out.
@@ -136,66 +157,31 @@ impl Job<'_> {
         }
     }
 
-    /// What a failed call means once the effect is ordered: some more attempts, each reading back first.
-    fn failure(&self, error: &ActuatorError, give_up: fn(String) -> Event) -> Finding {
+    /// What a failed write means once the effect is ordered: another attempt, which begins by reading back.
+    fn unset(&self, error: &ActuatorError, give_up: fn(String) -> Event) -> Finding {
         let Verdict::Retry(pause) = error.verdict() else {
             return give_up(in_full(error)).into();
         };
-        let n_attempts = self.claim.failed(pause, self.now);
-        let why = format!("attempt {n_attempts} of {MAX_ATTEMPTS}: {}", in_full(error));
-        if n_attempts < MAX_ATTEMPTS {
-            Finding::Retry(why)
+        let n_writes = self.claim.failed_to_write(pause, self.now);
+        let why = in_full(error);
+        Finding::Retry(format!("attempt {n_writes} of {MAX_ATTEMPTS}: {why}"))
+    }
+
+    /// What it means that the world cannot be read while something is ordered of it: nothing is known, for now.
+    pub(crate) fn unknown(&self, error: &ActuatorError, wanted: Shape) -> Finding {
+        self.claim.failed(error.pause(), self.now);
+        let why = in_full(error);
+        Finding::Persist(if self.is_over() {
+            format!("it is unknown whether there are {wanted} replicas: {why}")
         } else {
-            give_up(why).into()
-        }
+            why
+        })
     }
 
     fn plan(&self) -> Result<(Plan, Stage), String> {
         let plan = Plan::from_json(self.action.plan.as_ref())?;
         let stage = plan.stage(self.action.stage);
         Ok((plan, stage))
-    }
-
-    /// Brings back what was there before, but only if what is there is what we wrote.
-    pub(crate) async fn restore(&self) -> Finding {
-        let found = Shape::from_json(self.action.pre_image.as_ref());
-        let (found, plan) = match (found, self.plan()) {
-            (Ok(found), Ok((plan, _))) => (found, plan),
-            (Err(why), _) | (_, Err(why)) => return Event::Unrestorable(why).into(),
-        };
-        // A canary that an earlier action left over is of no use to anybody.
-        let before = Shape {
-            canary: found.canary.map(|_| Canary::default()),
-            ..found
-        };
-        let observed = match self.observe().await {
-            Ok(observed) => observed,
-            Err(error) => return self.failure(&error, Event::Unrestorable),
-        };
-        if !observed.is_of_same_object(found) {
-            let why = format!("left alone: {}", made_anew(observed));
-            return Event::Unrestorable(why).into();
-        }
-        if observed.is_set_as(before) || observed.is_set_as(found) {
-            return Event::Restored(format!("{} again", said_of(before))).into();
-        }
-        if !plan.is_ours(self.action.stage, observed) {
-            let ours = plan.stage(self.action.stage).shape;
-            let why = format!("left alone: there are {observed} replicas, not the {ours} we wrote");
-            return Event::Unrestorable(why).into();
-        }
-        if let Some(why) = kill_switch(self.guards).await {
-            return Finding::Hold(why);
-        }
-        if self.is_over() {
-            return Finding::Hold(format!("there are {observed} replicas, not {before}"));
-        }
-        match self.set(before).await {
-            Ok(()) => Event::Restored(scaled_back(observed, before)).into(),
-            // The rest of the way is gone when the kill switch is released.
-            Err(error @ ActuatorError::Stopped(_)) => Finding::Hold(in_full(&error)),
-            Err(error) => self.failure(&error, Event::Unrestorable),
-        }
     }
 }
 
@@ -210,7 +196,7 @@ pub(crate) fn made_anew(found: Shape) -> &'static str {
 }
 
 /// A shape in words, by the number that is set.
-fn said_of(shape: Shape) -> String {
+pub(crate) fn said_of(shape: Shape) -> String {
     match shape.floor {
         Some(floor) => format!("the autoscaler's floor is {floor}"),
         None => format!("there are {shape} replicas"),
@@ -218,7 +204,7 @@ fn said_of(shape: Shape) -> String {
 }
 
 /// A rollback in words: above a floor, how many there will be is the autoscaler's to say.
-fn scaled_back(from: Shape, to: Shape) -> String {
+pub(crate) fn scaled_back(from: Shape, to: Shape) -> String {
     let change = from.change_to(to);
     match to.floor {
         Some(_) => format!("set back {change}; the autoscaler scales above it"),
@@ -236,7 +222,7 @@ impl Remediation {
         let target = stage.shape;
         let observed = match job.observe().await {
             Ok(observed) => observed,
-            Err(error) => return job.failure(&error, Event::Unensurable),
+            Err(error) => return job.unknown(&error, target),
         };
         if plan.is_met(stage, observed) {
             let how = format!("there are {observed} replicas, as {target} were planned");
@@ -250,6 +236,11 @@ impl Remediation {
         if job.is_over() {
             return Finding::Hold(format!("there are {observed} replicas, not {target}"));
         }
+        // Given up only now that it is known that the last attempt did not do it either.
+        if job.claim.n_writes() >= MAX_ATTEMPTS {
+            let last = job.claim.awaited().unwrap_or_default();
+            return Event::Unensurable(last).into();
+        }
         self.hush(job).await;
         // Looked at last, so that nothing lies between it and the call.
         if let Some(why) = kill_switch(job.guards).await {
@@ -257,7 +248,7 @@ impl Remediation {
         }
         match job.set(target).await {
             Ok(()) => Event::Ensured(format!("scaled {}", observed.change_to(target))).into(),
-            Err(error) => job.failure(&error, Event::Unensurable),
+            Err(error) => job.unset(&error, Event::Unensurable),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Taking in an alert: written down once, joined to the action that exists, or the beginning of a new one.
 
 use crate::{
-    ActionId, Change, Delivery, Journal, Mode, Outcome, RecordedDelivery, State, StoreError,
-    error::doing, transition::append,
+    ActionId, Change, Delivery, Ending, Journal, Mode, Outcome, RecordedDelivery, State,
+    StoreError,
+    error::doing,
+    transition::append,
+    waiting::{hand_on, last_called_for},
 };
 use series::Timestamp;
 use sqlx::SqliteConnection;
@@ -110,17 +113,26 @@ impl Journal {
     }
 }
 
-/// Begins an action; the caller has made sure that the workload has no open one.
+/// Begins an action for an alert that was first heard of at `heard_at`; the caller has made sure that the workload
+/// has no open one. It is one more attempt where the last one was hindered while its alerts fire, and all alerts that
+/// outlasted earlier actions call for it from now on.
 pub(crate) async fn propose(
     connection: &mut SqliteConnection,
     delivery: &Delivery,
     proposal: &Proposal,
+    heard_at: Timestamp,
 ) -> Result<ActionId, StoreError> {
     let id = ActionId::new(delivery.received_at);
+    let before = last_called_for(connection, &proposal.workload).await?;
+    let before = before.filter(|last| last.ending.is_some_and(Ending::is_unfinished));
+    let attempt = before.as_ref().map_or(1, |last| last.attempt + 1);
+    let wanted_since = before.map_or(heard_at, |last| last.wanted_since.min(heard_at));
     sqlx::query(
         "INSERT INTO actions
-             (id, workload, state, mode, fingerprint, starts_at, created_at, updated_at, deadline, reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)",
+             (id, workload, state, mode, fingerprint, starts_at, created_at, updated_at, deadline, reason,
+              attempt, wanted_since, begun, moved)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, next, next
+         FROM (SELECT coalesce(max(seq), 0) + 1 AS next FROM transitions)",
     )
     .bind(id.to_string())
     .bind(&proposal.workload)
@@ -131,11 +143,14 @@ pub(crate) async fn propose(
     .bind(delivery.received_at.as_millis())
     .bind(proposal.deadline.as_millis())
     .bind(&proposal.reason)
+    .bind(attempt)
+    .bind(wanted_since.as_millis())
     .execute(&mut *connection)
     .await
     .map_err(doing("propose an action"))?;
     let change = change(delivery, State::Proposed, &proposal.actor, &proposal.reason);
     append(connection, id, None, &change).await?;
+    hand_on(connection, id, proposal).await?;
     Ok(id)
 }
 

@@ -1,6 +1,6 @@
 //! What an action is, and the states that it goes through.
 
-use crate::Cause;
+use crate::{Cause, Ending};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use series::Timestamp;
@@ -48,6 +48,22 @@ pub struct Action {
     pub deadline: Option<Timestamp>,
     /// Why it stands where it does, as a sentence.
     pub reason: String,
+    /// What its end means to the alerts that called for it; while it is rolled back, what it will mean.
+    pub ending: Option<Ending>,
+    /// Which attempt it is, from 1: obstacles that passed lead to another one while the alert fires.
+    pub attempt: u32,
+    /// When the first of these attempts was asked for.
+    #[serde(serialize_with = "rfc3339")]
+    pub wanted_since: Timestamp,
+    /// Since when it waits for its turn behind other actions; none if it never had to.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub queued_at: Option<Timestamp>,
+    /// The [`Transition::seq`](crate::Transition::seq) of its first line of history.
+    #[serde(skip)]
+    pub begun: i64,
+    /// The same of its last line.
+    #[serde(skip)]
+    pub moved: i64,
 }
 
 /// A version 7 UUID.

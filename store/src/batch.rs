@@ -2,7 +2,7 @@
 //! what came of them is written at once.
 
 use crate::{
-    Accepted, ActionId, Delivery, Intake, Outcome, Proposal, State, StoreError,
+    Accepted, ActionId, Change, Delivery, Ending, Intake, Outcome, Proposal, State, StoreError,
     accept::{Verdict, change, propose},
     known::{Known, Row},
     occurrence::{DOUBT, Reading},
@@ -86,10 +86,14 @@ impl Batch<'_> {
             let is_doubted =
                 recorded.outcome == Outcome::Ignored && now < recorded.received_at + DOUBT;
             if is_doubted || !recorded.outcome.is_provisional() {
-                return Ok(Accepted::Duplicate(recorded.clone()));
+                let recorded = recorded.clone();
+                self.known.hear(idx, now);
+                return Ok(Accepted::Duplicate(recorded));
             }
         }
         let is_known = self.known.beginning(cause).is_some();
+        let heard_at = self.known.beginning(cause).map(|idx| self.known.row(idx));
+        let heard_at = heard_at.map_or(now, |row| row.delivery.received_at);
         let begun_at = match Reading::of(cause.starts_at, &self.known.ends(cause), now) {
             Reading::New { begun_at } => begun_at,
             // It has been long enough since it was first heard, whatever was heard meanwhile.
@@ -110,7 +114,7 @@ impl Batch<'_> {
             }
             Asked::Waits(reason) => of(proposal, Outcome::Deferred, reason, None),
             Asked::Begins => {
-                let id = propose(self.connection, delivery, proposal).await?;
+                let id = propose(self.connection, delivery, proposal, heard_at).await?;
                 self.known.note_proposed(id, &proposal.workload);
                 of(proposal, Outcome::Acted, proposal.reason.clone(), Some(id))
             }
@@ -141,7 +145,9 @@ impl Batch<'_> {
         let said = (before.outcome, before.reason.as_str());
         let says_it_all = said == (verdict.outcome, verdict.reason.as_str());
         if says_it_all || !before.outcome.is_provisional() {
-            return Accepted::Duplicate(before.clone());
+            let before = before.clone();
+            self.known.hear(idx, delivery.received_at);
+            return Accepted::Duplicate(before);
         }
         // What stands against an action says nothing new of when it began.
         let begun_at = if is_action { begun_at } else { row.begun_at };
@@ -195,7 +201,10 @@ impl Batch<'_> {
             return Ok((Outcome::Resolved, reason));
         }
         let reason = "the alert resolved before anything was done";
-        let change = change(delivery, State::Superseded, actor, reason);
+        let change = Change {
+            ending: Some(Ending::Met),
+            ..change(delivery, State::Superseded, actor, reason)
+        };
         swap(self.connection, id, state, &change).await?;
         self.known.note_closed(id, State::Superseded);
         Ok((Outcome::Superseded, reason.to_owned()))

@@ -156,7 +156,12 @@ impl Journal {
             .into_iter()
             .map(|one| (one.intakes, one.answer))
             .unzip();
-        for (answer, accepted) in answers.into_iter().zip(self.take_batch(&intakes).await) {
+        let taken = self.take_batch(&intakes).await;
+        let is_new = |accepted: &Accepted| matches!(accepted, Accepted::New(_));
+        if taken.iter().flatten().flatten().any(is_new) {
+            self.note_change();
+        }
+        for (answer, accepted) in answers.into_iter().zip(taken) {
             // Whoever hung up does not want to know.
             let _ = answer.send(accepted);
         }

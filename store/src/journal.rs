@@ -5,7 +5,14 @@ use sqlx::{
     Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 /// The action journal. Cheap to clone; all clones share the file.
 #[derive(Debug, Clone)]
@@ -20,6 +27,8 @@ pub struct Journal {
     pub(crate) line: Arc<Line>,
     pub(crate) file: Arc<JournalFile>,
     pub(crate) health: Arc<Health>,
+    /// Grows with each commit that moves an action or an alert.
+    changes: Arc<AtomicU64>,
 }
 
 /// How long another process, such as the command line, may hold the lock before we give up.
@@ -93,6 +102,7 @@ impl Journal {
             line: Arc::default(),
             file: Arc::new(file),
             health: Arc::default(),
+            changes: Arc::default(),
         })
     }
 
@@ -106,5 +116,16 @@ impl Journal {
         self.urgent.close().await;
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// A number that grows when an action or an alert was moved by this program, so that what was read before may be
+    /// taken to hold as long as it stays the same.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Relaxed)
+    }
+
+    /// Notes that what was read before holds no more.
+    pub(crate) fn note_change(&self) {
+        self.changes.fetch_add(1, Relaxed);
     }
 }

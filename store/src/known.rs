@@ -6,6 +6,7 @@ use crate::{
     error::doing,
     lookup,
     occurrence::{Beginning, End},
+    record::HEARING,
     rows,
 };
 use series::Timestamp;
@@ -27,8 +28,12 @@ pub(crate) struct Row {
     /// When the end of a beginning was heard, or an end was heard last.
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) delivery: RecordedDelivery,
+    /// When it was last heard of, to some minutes.
+    pub(crate) heard_at: Timestamp,
     /// Set where the journal does not have it like this.
     pub(crate) is_changed: bool,
+    /// Set where the journal does not have the time like this.
+    pub(crate) is_heard: bool,
 }
 
 impl Row {
@@ -49,7 +54,9 @@ impl Row {
                 action: verdict.action,
                 alert: delivery.alert.clone(),
             },
+            heard_at: delivery.received_at,
             is_changed: true,
+            is_heard: false,
         }
     }
 
@@ -135,7 +142,7 @@ impl Known {
     ) -> Result<(), StoreError> {
         // What the alerts said is not needed, and may be long.
         let rows = sqlx::query(
-            "SELECT seq, begun_at, ends_at, ended_at, fingerprint, starts_at, status, workload, received_at, outcome,
+            "SELECT seq, begun_at, ends_at, ended_at, heard_at, fingerprint, starts_at, status, workload, received_at, outcome,
                     reason, action, NULL AS alert
              FROM deliveries WHERE seq IN (
                  SELECT begun.seq FROM json_each($1) AS asked JOIN deliveries AS begun
@@ -188,6 +195,15 @@ impl Known {
             let row = &self.rows[*idx];
             row.is_firing() && row.as_beginning().includes(cause.starts_at)
         })
+    }
+
+    /// Notes that a beginning was heard of again, where it was not lately.
+    pub(crate) fn hear(&mut self, idx: usize, now: Timestamp) {
+        let row = &mut self.rows[idx];
+        if now >= row.heard_at + HEARING {
+            row.heard_at = now;
+            row.is_heard = true;
+        }
     }
 
     /// The ends of the alert that were heard.

@@ -1,6 +1,6 @@
 //! What must be known, within a transaction, before a delivery is judged.
 
-use crate::{Action, ActionId, State, StoreError, error::doing, rows};
+use crate::{ActionId, State, StoreError, error::doing, rows};
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
@@ -44,19 +44,6 @@ pub(crate) async fn states(
     .map_err(doing("look up the states of actions"))?;
     let open = rows.iter().map(rows::open);
     open.map(|one| one.map(|one| (one.id, one.state))).collect()
-}
-
-/// The one action that holds a workload, if any.
-pub(crate) async fn open_action(
-    connection: &mut SqliteConnection,
-    workload: &str,
-) -> Result<Option<Action>, StoreError> {
-    let row = sqlx::query("SELECT * FROM open_actions WHERE workload = $1")
-        .bind(workload)
-        .fetch_optional(connection)
-        .await
-        .map_err(doing("look for an open action"))?;
-    row.map(|row| rows::action(&row)).transpose()
 }
 
 /// How many alerts that called for an action have not resolved.

@@ -77,24 +77,6 @@ impl Journal {
         rows.iter().map(rows::delivery).collect()
     }
 
-    /// At most `limit` deferred deliveries heard of since `since` whose alert has not resolved, oldest first.
-    pub async fn deferred(
-        &self,
-        since: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<RecordedDelivery>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM firing WHERE outcome = 'deferred' AND received_at >= $1
-             ORDER BY received_at LIMIT $2",
-        )
-        .bind(since.as_millis())
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(doing("list deferred deliveries"))?;
-        rows.iter().map(rows::delivery).collect()
-    }
-
     /// At most `limit` beginnings that were heard of right after their end and have not been ended again for as long
     /// as a late copy would be, oldest first: they fire anew.
     pub async fn doubted(
@@ -122,7 +104,7 @@ impl Journal {
                      SELECT last.id FROM actions AS last
                      WHERE last.workload = asked.value AND last.applied_at IS NOT NULL
                        AND last.state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
-                     ORDER BY last.updated_at DESC, last.id DESC LIMIT 1)",
+                     ORDER BY last.moved DESC LIMIT 1)",
         )
         .bind(serde_json::json!(workloads).to_string())
         .fetch_all(&self.urgent)
@@ -137,7 +119,7 @@ impl Journal {
             "SELECT * FROM actions
              WHERE workload = $1 AND applied_at IS NOT NULL
                AND state NOT IN ('applying', 'verifying', 'paused', 'rolling_back')
-             ORDER BY updated_at DESC, id DESC LIMIT 1",
+             ORDER BY moved DESC LIMIT 1",
         )
         .bind(workload)
         .fetch_optional(&self.urgent)
@@ -170,14 +152,37 @@ impl Journal {
         rows.iter().map(rows::delivery).collect()
     }
 
-    /// How many actions had their effect ordered at or after a time.
-    pub async fn count_since(&self, since: Timestamp) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM actions WHERE applied_at >= $1")
-            .bind(since.as_millis())
-            .fetch_one(&self.readers)
-            .await
-            .map_err(doing("count actions"))?;
-        Ok(count.unsigned_abs())
+    /// The actions whose effect was ordered at or after a time, and when it was, newest first; at most `limit`.
+    pub async fn ordered_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ActionId, Timestamp)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, applied_at FROM actions WHERE applied_at >= $1
+             ORDER BY applied_at DESC LIMIT $2",
+        )
+        .bind(since.as_millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list the effects of late"))?;
+        rows.iter().map(rows::order).collect()
+    }
+
+    /// At most `limit` actions on a workload whose effect was ordered, in the order in which they were proposed.
+    pub async fn effects(&self, workload: &str, limit: u32) -> Result<Vec<Action>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM (
+                 SELECT * FROM actions WHERE workload = $1 AND applied_at IS NOT NULL
+                 ORDER BY begun DESC LIMIT $2) ORDER BY begun",
+        )
+        .bind(workload)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing("list the effects on a workload"))?;
+        rows.iter().map(rows::action).collect()
     }
 
     /// How many of the alerts that called for an action have not resolved.

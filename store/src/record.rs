@@ -13,7 +13,11 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 /// no delivery waits for a great clean-up.
 const MAX_FORGOTTEN: usize = 10;
 
-/// Writes down what is new of some deliveries, by two statements however many they are.
+/// How exactly it is known when an alert was last heard of: to write down each repetition would cost a wait for the
+/// disk each.
+pub(crate) const HEARING: Duration = Duration::from_mins(10);
+
+/// Writes down what is new of some deliveries, by three statements however many they are.
 pub(crate) async fn write_down(
     connection: &mut SqliteConnection,
     rows: &[Row],
@@ -25,6 +29,7 @@ pub(crate) async fn write_down(
     if !old.is_empty() {
         sqlx::query(
             "UPDATE deliveries SET begun_at = value ->> 'begun_at', ended_at = value ->> 'ended_at',
+                 heard_at = value ->> 'heard_at',
                  workload = value ->> 'workload', outcome = value ->> 'outcome', reason = value ->> 'reason',
                  action = value ->> 'action', alert = coalesce(value ->> 'alert', alert)
              FROM json_each($1) WHERE seq = value ->> 'seq'",
@@ -34,13 +39,27 @@ pub(crate) async fn write_down(
         .await
         .map_err(doing("write down what became of deliveries"))?;
     }
+    let heard = rows.iter().filter(|row| row.is_heard && !row.is_changed);
+    let heard: Vec<_> = heard
+        .filter_map(|row| Some(json!({"seq": row.seq?, "at": row.heard_at.as_millis()})))
+        .collect();
+    if !heard.is_empty() {
+        sqlx::query(
+            "UPDATE deliveries SET heard_at = value ->> 'at'
+             FROM json_each($1) WHERE seq = value ->> 'seq'",
+        )
+        .bind(Value::Array(heard).to_string())
+        .execute(&mut *connection)
+        .await
+        .map_err(doing("note repeated alerts"))?;
+    }
     if !new.is_empty() {
         sqlx::query(
             "INSERT INTO deliveries (fingerprint, starts_at, status, begun_at, ends_at, ended_at, workload, received_at,
-                 outcome, reason, action, alert)
+                 heard_at, outcome, reason, action, alert)
              SELECT value ->> 'fingerprint', value ->> 'starts_at', value ->> 'status', value ->> 'begun_at',
                  value ->> 'ends_at', value ->> 'ended_at', value ->> 'workload', value ->> 'received_at',
-                 value ->> 'outcome', value ->> 'reason', value ->> 'action', value ->> 'alert'
+                 value ->> 'heard_at', value ->> 'outcome', value ->> 'reason', value ->> 'action', value ->> 'alert'
              FROM json_each($1) ORDER BY key",
         )
         .bind(as_json(&new))
@@ -65,6 +84,7 @@ fn as_json(rows: &[&Row]) -> String {
             "ended_at": millis(row.ended_at),
             "workload": delivery.workload,
             "received_at": delivery.received_at.as_millis(),
+            "heard_at": row.heard_at.as_millis(),
             "outcome": delivery.outcome,
             "reason": delivery.reason,
             "action": delivery.action,
@@ -93,7 +113,7 @@ pub(crate) async fn make_room(
     sqlx::query(
         "DELETE FROM deliveries WHERE seq IN (
              SELECT seq FROM deliveries
-             WHERE received_at < $1 AND (action IS NULL OR action NOT IN (SELECT id FROM open_actions))
+             WHERE received_at < $1 AND heard_at < $1 AND (action IS NULL OR action NOT IN (SELECT id FROM open_actions))
              ORDER BY received_at LIMIT $2)",
     )
     .bind((*now - RETENTION).as_millis())

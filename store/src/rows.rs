@@ -1,8 +1,8 @@
 //! From rows to values.
 
 use crate::{
-    Action, Cause, Finished, Look, RecordedDelivery, StoreError, SwitchTurn, Transition,
-    UnknownWord, error::doing, known::Row, lookup::Open,
+    Action, ActionId, Cause, Finished, Look, RecordedDelivery, StoreError, SwitchTurn, Transition,
+    UnknownWord, Waiting, error::doing, known::Row, lookup::Open,
 };
 use series::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
@@ -87,6 +87,12 @@ pub(crate) fn action(row: &SqliteRow) -> Result<Action, StoreError> {
         applied_at: row.maybe_time("applied_at")?,
         deadline: row.maybe_time("deadline")?,
         reason: row.get("reason")?,
+        ending: row.maybe_word("ending")?,
+        attempt: row.get("attempt")?,
+        wanted_since: row.time("wanted_since")?,
+        queued_at: row.maybe_time("queued_at")?,
+        begun: row.get("begun")?,
+        moved: row.get("moved")?,
     })
 }
 
@@ -126,7 +132,9 @@ pub(crate) fn row(row: &SqliteRow) -> Result<Row, StoreError> {
         ends_at: row.maybe_time("ends_at")?,
         ended_at: row.maybe_time("ended_at")?,
         delivery: recorded,
+        heard_at: row.time("heard_at")?,
         is_changed: false,
+        is_heard: false,
     })
 }
 
@@ -145,6 +153,30 @@ pub(crate) fn finished(row: &SqliteRow) -> Result<Finished, StoreError> {
         id: row.word("id")?,
         workload: row.get("workload")?,
         ended_at: row.time("updated_at")?,
+    })
+}
+
+/// A delivery and its number.
+pub(crate) fn numbered(row: &SqliteRow) -> Result<(i64, RecordedDelivery), StoreError> {
+    Ok((Columns(row).get("seq")?, delivery(row)?))
+}
+
+/// An action and when its effect was ordered.
+pub(crate) fn order(row: &SqliteRow) -> Result<(ActionId, Timestamp), StoreError> {
+    let row = Columns(row);
+    Ok((row.word("id")?, row.time("applied_at")?))
+}
+
+pub(crate) fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
+    let row = Columns(row);
+    Ok(Waiting {
+        workload: row.get("workload")?,
+        action: row.maybe_word("action")?,
+        ending: row.maybe_word("ending")?,
+        calls: row.get("calls")?,
+        n_alerts: row.get("n_alerts")?,
+        first_heard_at: row.time("first_heard_at")?,
+        last_heard_at: row.time("last_heard_at")?,
     })
 }
 

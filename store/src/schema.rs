@@ -4,12 +4,13 @@ use crate::{StoreError, error::doing};
 use sqlx::SqlitePool;
 
 /// Each file takes the schema to its version from the one before; a published file is never changed.
-const VERSIONS: [(i64, &str); 5] = [
+const VERSIONS: [(i64, &str); 6] = [
     (1, include_str!("sql/0001_journal.sql")),
     (2, include_str!("sql/0002_views.sql")),
     (3, include_str!("sql/0003_rollouts.sql")),
     (4, include_str!("sql/0004_kill_switch.sql")),
     (5, include_str!("sql/0005_occurrences.sql")),
+    (6, include_str!("sql/0006_attention.sql")),
 ];
 
 /// The version that this program writes.

@@ -1,6 +1,8 @@
 //! Moving an action from state to state, by compare-and-swap.
 
-use crate::{Action, ActionId, Journal, State, StoreError, action::rfc3339, error::doing, rows};
+use crate::{
+    Action, ActionId, Ending, Journal, State, StoreError, action::rfc3339, error::doing, rows,
+};
 use serde::Serialize;
 use serde_json::Value;
 use series::Timestamp;
@@ -43,6 +45,10 @@ pub struct Change {
     pub pre_image: Option<Value>,
     /// The stage of the rollout to begin; none keeps the present one.
     pub stage: Option<u32>,
+    /// What the end means to the alerts that called for the action; none keeps what was said before.
+    pub ending: Option<Ending>,
+    /// When it began to wait for its turn; none keeps what was noted before.
+    pub queued_at: Option<Timestamp>,
     /// The [`Action::plan_no`] that the decision is about; none holds for any plan.
     pub of_plan: Option<u32>,
 }
@@ -64,6 +70,8 @@ impl Change {
             plan: None,
             pre_image: None,
             stage: None,
+            ending: None,
+            queued_at: None,
             of_plan: None,
         }
     }
@@ -83,7 +91,9 @@ impl Journal {
     ) -> Result<Action, StoreError> {
         let mut tx = self.write().await?;
         let moved = swap(&mut tx, id, from, change).await;
-        tx.finish("commit a transition", moved).await
+        let moved = tx.finish("commit a transition", moved).await?;
+        self.note_change();
+        Ok(moved)
     }
 
     /// Keeps what was measured of an action, in place of what was kept before. It moves nothing.
@@ -113,6 +123,8 @@ pub(crate) async fn swap(
              plan = coalesce($7, plan), pre_image = coalesce($8, pre_image),
              plan_no = plan_no + ($7 IS NOT NULL), stage = coalesce($9, stage),
              applied_at = CASE WHEN $3 = 'applying' THEN coalesce(applied_at, $4) ELSE applied_at END,
+             ending = coalesce($11, ending), queued_at = coalesce($12, queued_at),
+             moved = (SELECT coalesce(max(seq), 0) + 1 FROM transitions),
              stage_at = CASE WHEN $3 = 'applying' AND $2 <> 'applying' THEN $4 ELSE stage_at END
          WHERE id = $1 AND state = $2 AND ($10 IS NULL OR plan_no = $10) RETURNING *",
     )
@@ -126,6 +138,8 @@ pub(crate) async fn swap(
     .bind(change.pre_image.as_ref().map(Value::to_string))
     .bind(change.stage)
     .bind(change.of_plan)
+    .bind(change.ending.map(Ending::as_str))
+    .bind(change.queued_at.map(Timestamp::as_millis))
     .fetch_optional(&mut *connection)
     .await;
     match updated {

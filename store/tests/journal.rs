@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 use store::{
-    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Intake,
-    Journal, Look, LookVerdict, Mode, Outcome, Proposal, Record, State, StoreError,
+    Accepted, Action, ActionFilter, ActionId, AlertStatus, Cause, Change, Delivery, Ending, Intake,
+    Journal, Look, LookVerdict, Mode, Outcome, Proposal, Record, State, StoreError, Waiting,
 };
 use tempfile::TempDir;
 
@@ -254,11 +254,11 @@ async fn a_deferred_alert_is_taken_up_later_and_others_are_not() {
     let deferred = journal.take_in(vec![cooling]).await.unwrap();
     assert_eq!(deferred[0].delivery().reason, "cooling");
     assert_eq!(deferred[0].delivery().outcome, Outcome::Deferred);
-    assert_eq!(journal.deferred(NOW, 10).await.unwrap().len(), 1);
-    assert_eq!(journal.deferred(after(1), 10).await.unwrap(), []);
+    let waiting = calling(&journal).await;
+    assert_eq!((waiting.len(), waiting[0].action), (1, None));
     let taken = fire(&journal, "shop", "shop").await;
     assert_eq!(taken.delivery().outcome, Outcome::Acted);
-    assert_eq!(journal.deferred(NOW, 10).await.unwrap(), []);
+    assert_eq!(calling(&journal).await, []);
 
     let again = fire(&journal, "shop", "shop").await;
     assert!(matches!(again, Accepted::Duplicate(d) if d.outcome == Outcome::Acted));
@@ -286,30 +286,46 @@ async fn an_alert_that_nobody_was_about_is_taken_up_once_a_workload_is() {
     assert!(matches!(note().await, Accepted::Duplicate(d) if d.outcome == Outcome::Acted));
 }
 
+/// The groups of alerts that wait and call for another action.
+async fn calling(journal: &Journal) -> Vec<Waiting> {
+    let mut waiting = journal.waiting().await.unwrap();
+    waiting.retain(|group| group.calls);
+    waiting
+}
+
+/// Ends an action that is proposed.
+async fn close(journal: &Journal, id: ActionId, to: State, ending: Ending) {
+    let change = Change {
+        ending: Some(ending),
+        ..Change::new(to, after(60), "supervisor", "so it ends")
+    };
+    let from = journal.current(id).await.unwrap().state;
+    journal.transition(id, from, &change).await.unwrap();
+}
+
 #[tokio::test]
 async fn alerts_that_outlast_their_actions_are_handed_on_together() {
     let (_folder, journal) = journal().await;
-    let list = async |since| {
-        let actions = journal.outlasted(since).await.unwrap();
-        actions.iter().map(|action| action.id).collect::<Vec<_>>()
-    };
     let first = propose(&journal, "shop").await;
     fire(&journal, "other", "shop").await;
-    assert_eq!(list(NOW).await, [], "it still runs");
+    assert_eq!(calling(&journal).await, [], "it still runs");
     let path = [State::Grace, State::Applying, State::Verifying];
     walk(&journal, first, &path).await;
-    walk(&journal, first, &[State::Succeeded]).await;
-    assert_eq!(list(NOW).await, [first]);
-    assert_eq!(list(after(1)).await, []);
+    close(&journal, first, State::Succeeded, Ending::Met).await;
+    let waiting = calling(&journal).await;
+    assert_eq!((waiting.len(), waiting[0].n_alerts), (1, 2));
+    assert_eq!(waiting[0].action, Some(first));
 
     resolve(&journal, "shop").await;
-    let again = async |past| {
-        let proposal = proposal("shop");
-        let proposed = journal.propose_again(past, &proposal, after(300)).await;
-        proposed.unwrap()
+    let wanted = proposal("shop");
+    let again = async || {
+        let proposed = journal.propose_waiting(&wanted, NOW, after(300));
+        proposed.await.unwrap()
     };
-    let second = again(first).await.unwrap();
-    assert_eq!(again(first).await, None, "there is an open action");
+    let late = journal.propose_waiting(&wanted, after(1), after(300));
+    assert_eq!(late.await.unwrap(), None, "they were heard of before that");
+    let second = again().await.unwrap();
+    assert_eq!(again().await, None, "there is an open action");
     let Record {
         action,
         transitions: history,
@@ -320,28 +336,100 @@ async fn alerts_that_outlast_their_actions_are_handed_on_together() {
         (State::Proposed, "other")
     );
     assert_eq!((action.created_at, history.len()), (after(300), 1));
+    assert_eq!(
+        (action.begun, action.moved),
+        (history[0].seq, history[0].seq)
+    );
+    assert_eq!(action.attempt, 1, "the one before had come to its end");
     assert_eq!(journal.firing(second).await.unwrap(), 1);
-    assert_eq!(list(NOW).await, []);
-    walk(&journal, second, &[State::Rejected]).await;
-    assert_eq!(list(NOW).await, [], "somebody said no");
-    assert_eq!(again(first).await, None, "no alert is its own any more");
-    assert_eq!(again(second).await, None, "somebody said no");
+    assert_eq!(calling(&journal).await, []);
+    close(&journal, second, State::Rejected, Ending::Refused).await;
+    assert_eq!(journal.waiting().await.unwrap(), [], "somebody said no");
+    assert_eq!(again().await, None, "somebody said no");
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_hindered_is_followed_by_another_that_keeps_its_place() {
+    let (_folder, journal) = journal().await;
+    let first = propose(&journal, "shop").await;
+    close(&journal, first, State::Expired, Ending::Hindered).await;
+    let waiting = calling(&journal).await;
+    assert_eq!(waiting[0].ending, Some(Ending::Hindered));
+    let wanted = proposal("shop");
+    let again = journal.propose_waiting(&wanted, NOW, after(90));
+    let second = again.await.unwrap().unwrap();
+    // A new alert on the workload is one more reason for the same chain of attempts.
+    close(&journal, second, State::Expired, Ending::Unanswered).await;
+    let late = Delivery {
+        received_at: after(120),
+        ..delivery("late", AlertStatus::Firing)
+    };
+    let accepted = journal.accept(&late, &proposal("shop")).await.unwrap();
+    let third = accepted.delivery().action.unwrap();
+    let attempts = async |id| {
+        let action = journal.current(id).await.unwrap();
+        (action.attempt, action.wanted_since)
+    };
+    assert_eq!(attempts(second).await, (2, NOW));
+    assert_eq!(attempts(third).await, (3, NOW));
+    assert_eq!(journal.firing(third).await.unwrap(), 2, "both call for it");
 }
 
 #[tokio::test]
 async fn a_no_to_one_alert_holds_for_those_that_outlast_an_earlier_action() {
     let (_folder, journal) = journal().await;
     let first = propose(&journal, "shop").await;
-    walk(&journal, first, &[State::Superseded]).await;
-    assert_eq!(journal.outlasted(NOW).await.unwrap().len(), 1);
+    let path = [State::Grace, State::Applying, State::Verifying];
+    walk(&journal, first, &path).await;
+    close(&journal, first, State::Succeeded, Ending::Met).await;
+    assert_eq!(calling(&journal).await.len(), 1);
     let late = Delivery {
         received_at: after(60),
         ..delivery("late", AlertStatus::Firing)
     };
     let accepted = journal.accept(&late, &proposal("shop")).await.unwrap();
     let second = accepted.delivery().action.unwrap();
-    walk(&journal, second, &[State::Rejected]).await;
-    assert_eq!(journal.outlasted(NOW).await.unwrap(), []);
+    close(&journal, second, State::Rejected, Ending::Refused).await;
+    assert_eq!(calling(&journal).await, []);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_matched_anew_waits_for_its_new_workload() {
+    let (_folder, journal) = journal().await;
+    let first = propose(&journal, "shop").await;
+    let unsettled = async || journal.unsettled(0, 10).await.unwrap();
+    assert_eq!(unsettled().await, [], "its action is open");
+    close(&journal, first, State::Rejected, Ending::Hindered).await;
+    let alerts = unsettled().await;
+    assert_eq!(alerts.len(), 1);
+    let seq = alerts[0].0;
+    let after = journal.unsettled(seq, 10).await.unwrap();
+    assert_eq!(after, []);
+    journal.rematch(seq, Some("store"), "moved").await.unwrap();
+    let waiting = calling(&journal).await;
+    assert_eq!((&*waiting[0].workload, waiting[0].action), ("store", None));
+    assert_eq!(journal.waiting_alerts("store", 9).await.unwrap().len(), 1);
+    journal.rematch(seq, None, "gone").await.unwrap();
+    assert_eq!(journal.waiting().await.unwrap(), []);
+    assert_eq!(unsettled().await[0].1.outcome, Outcome::Unmatched);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_repeated_was_heard_of_lately() {
+    let (_folder, journal) = journal().await;
+    let first = propose(&journal, "shop").await;
+    close(&journal, first, State::Expired, Ending::Hindered).await;
+    let heard = async || calling(&journal).await[0].last_heard_at;
+    assert_eq!(heard().await, NOW);
+    for (seconds, expect) in [(60, NOW), (3_600, after(3_600))] {
+        let again = Delivery {
+            received_at: after(seconds),
+            ..delivery("shop", AlertStatus::Firing)
+        };
+        let accepted = journal.accept(&again, &proposal("shop")).await.unwrap();
+        assert!(matches!(accepted, Accepted::Duplicate(_)));
+        assert_eq!(heard().await, expect);
+    }
 }
 
 #[tokio::test]
@@ -402,7 +490,7 @@ async fn only_actions_with_an_effect_count_for_cool_downs_and_rates() {
     let rejected = propose(&journal, "shop").await;
     walk(&journal, rejected, &[State::Rejected]).await;
     assert_eq!(journal.last_finished("shop").await.unwrap(), None);
-    assert_eq!(journal.count_since(NOW).await.unwrap(), 0);
+    assert_eq!(journal.ordered_since(NOW, 9).await.unwrap(), []);
 
     let accepted = fire(&journal, "again", "shop").await;
     let applied = accepted.delivery().action.unwrap();
@@ -421,8 +509,8 @@ async fn only_actions_with_an_effect_count_for_cool_downs_and_rates() {
         .map(|last| (last.id, last.ended_at))
         .collect();
     assert_eq!(all, [(applied, after(1))]);
-    assert_eq!(journal.count_since(after(1)).await.unwrap(), 1);
-    assert_eq!(journal.count_since(after(2)).await.unwrap(), 0);
+    assert_eq!(journal.ordered_since(after(1), 9).await.unwrap().len(), 1);
+    assert_eq!(journal.ordered_since(after(2), 9).await.unwrap(), []);
 }
 
 #[tokio::test]

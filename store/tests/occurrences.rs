@@ -269,13 +269,10 @@ async fn ends_that_the_older_journal_passed_by_are_made_good() {
     }
     raw.close().await;
     let journal = Journal::open(&path).await.unwrap();
-    let firing = journal
-        .deferred(Timestamp::from_millis(0), 10)
-        .await
-        .unwrap();
+    let firing = journal.unsettled(0, 10).await.unwrap();
     let firing: Vec<_> = firing
         .iter()
-        .map(|one| one.cause.fingerprint.as_str())
+        .map(|(_, one)| one.cause.fingerprint.as_str())
         .collect();
     assert_eq!(firing, ["anew"]);
     assert_eq!(journal.deliveries(10).await.unwrap().len(), 6);

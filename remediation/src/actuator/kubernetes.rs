@@ -108,7 +108,13 @@ impl KubernetesDriver {
         .await?;
         match autoscaler {
             None => Ok(found),
-            Some(one) => autoscaler::found(&one, object, found),
+            Some(one) => {
+                let mut found = autoscaler::found(&one, object, found)?;
+                if self.api.config().raise_max {
+                    found.shape.ceiling = None;
+                }
+                Ok(found)
+            }
         }
     }
 

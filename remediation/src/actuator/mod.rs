@@ -216,6 +216,14 @@ impl ActuatorError {
         }
     }
 
+    /// How long the other side asked to wait, where it did.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        match self.verdict() {
+            Verdict::Retry(pause) => pause,
+            Verdict::GiveUp => None,
+        }
+    }
+
     /// Whether trying again makes sense.
     pub fn verdict(&self) -> Verdict {
         match self {

@@ -1,15 +1,15 @@
 //! Where events take an action.
 
 use super::{
-    EFFECT_LIMIT, Event, OnInconclusive, OnTimeout, PLANNING_LIMIT, Pace, SUPERVISOR, Step,
-    expires_at,
+    EFFECT_LIMIT, Event, OnInconclusive, OnTimeout, PLANNING_LIMIT, Pace, Reading, SUPERVISOR,
+    Step, expires_at,
 };
 use crate::Plan;
 use series::{PromDuration, Timestamp};
-use store::{Action, Mode, State};
+use store::{Action, Ending, Mode, State};
 
 /// Where an event takes an action; none when it means nothing to the state that the action is in.
-pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Option<Step> {
+pub fn step(action: &Action, event: &Event, pace: &Pace, now: Reading) -> Option<Step> {
     let state = action.state;
     let is_early = matches!(
         state,
@@ -22,13 +22,14 @@ pub fn step(action: &Action, event: &Event, pace: &Pace, now: Timestamp) -> Opti
             } else {
                 State::Failed
             };
-            Way::ours(to, "the workload is no longer configured")
+            Way::ours(to, "the workload is no longer configured").ending(Ending::Hindered)
         }
-        Event::Elapsed(awaited) => elapsed(action, awaited.as_deref(), pace, now)?,
+        Event::Queued(why) if state == State::Grace => return Some(queued(action, why, now)),
+        Event::Elapsed(awaited) => elapsed(action, awaited.as_deref(), pace, now.own)?,
         _ if is_early => before_the_effect(action, event)?,
         _ => since_the_effect(action, event, pace)?,
     };
-    Some(way.enter(pace, now))
+    Some(way.enter(pace, now.wall))
 }
 
 /// A state to enter, by whom and why.
@@ -37,6 +38,22 @@ struct Way {
     stage: Option<u32>,
     actor: String,
     reason: String,
+    ending: Option<Ending>,
+}
+
+/// A place in the line, which it keeps until its turn comes.
+fn queued(action: &Action, why: &str, now: Reading) -> Step {
+    let late = now.own.as_millis() - now.wall.as_millis();
+    let shifted = |end: Timestamp| Timestamp::from_millis(end.as_millis() - late);
+    Step {
+        to: State::Grace,
+        stage: None,
+        deadline: action.deadline.map(shifted),
+        actor: SUPERVISOR.to_owned(),
+        reason: why.to_owned(),
+        ending: None,
+        queued_at: Some(now.wall),
+    }
 }
 
 fn before_the_effect(action: &Action, event: &Event) -> Option<Way> {
@@ -44,11 +61,14 @@ fn before_the_effect(action: &Action, event: &Event) -> Option<Way> {
     Some(match (action.state, event) {
         (Proposed, Event::Planned(plan)) => planned(action.mode, plan),
         (Proposed, Event::Suffices(plan)) => {
-            Way::ours(State::Superseded, format!("nothing to do: {}", plan.why))
+            let why = format!("nothing to do: {}", plan.why);
+            Way::ours(State::Superseded, why).ending(Ending::Met)
         }
-        (_, Event::Unneeded(why)) => Way::ours(State::Superseded, why),
-        (_, Event::Refused(why)) => Way::ours(State::Rejected, why),
-        (_, Event::Rejected { actor, reason }) => Way::of(State::Rejected, actor, reason),
+        (_, Event::Unneeded(why)) => Way::ours(State::Superseded, why).ending(Ending::Met),
+        (_, Event::Refused(why)) => Way::ours(State::Rejected, why).ending(Ending::Hindered),
+        (_, Event::Rejected { actor, reason }) => {
+            Way::of(State::Rejected, actor, reason).ending(Ending::Refused)
+        }
         (AwaitingApproval, Event::Approved { actor }) => {
             Way::of(Grace, actor, format!("approved by {actor}"))
         }
@@ -71,12 +91,12 @@ fn since_the_effect(action: &Action, event: &Event, pace: &Pace) -> Option<Way> 
     Some(match (action.state, event) {
         (Applying, Event::Ensured(how)) => Way::ours(Verifying, how),
         (Applying, Event::Unensurable(why)) => broken_off(action, why),
-        (RollingBack, Event::Unrestorable(why)) | (Verifying, Event::TakenAway(why)) => {
-            Way::ours(Failed, why)
-        }
+        (RollingBack, Event::Unrestorable(why)) => Way::ours(Failed, why),
+        (Verifying, Event::TakenAway(why)) => Way::ours(Failed, why).ending(Ending::Hindered),
         (RollingBack, Event::Restored(how)) => Way::ours(RolledBack, how),
         (Verifying, Event::Verified(how)) => passed(action, SUPERVISOR, how),
-        (Verifying, Event::Unverified(why)) => Way::ours(RollingBack, why),
+        (Verifying, Event::Unverified(why)) => Way::ours(RollingBack, why).ending(Ending::Undone),
+        (Verifying, Event::Unjudged(why)) => Way::ours(RollingBack, why).ending(Ending::Hindered),
         (Verifying, Event::Doubted(why)) if action.mode == Mode::Approve => {
             Way::ours(Paused, format!("a person has to say: {why}"))
         }
@@ -84,12 +104,19 @@ fn since_the_effect(action: &Action, event: &Event, pace: &Pace) -> Option<Way> 
         (Paused, Event::Approved { actor }) => {
             passed(action, actor, &format!("found good by {actor}"))
         }
-        (Paused, Event::Rejected { actor, reason }) => Way::of(RollingBack, actor, reason),
-        (Verifying | Paused | Succeeded, Event::RollbackAsked { actor }) => {
-            Way::of(RollingBack, actor, format!("asked for by {actor}"))
+        (Paused, Event::Rejected { actor, reason }) => {
+            Way::of(RollingBack, actor, reason).ending(Ending::Refused)
         }
+        (Verifying | Paused | Succeeded, Event::RollbackAsked { actor }) => asked_back(actor),
+        // What could not be brought back then may be brought back now.
+        (Failed, Event::RollbackAsked { actor }) if action.pre_image.is_some() => asked_back(actor),
         _ => return None,
     })
+}
+
+fn asked_back(actor: &str) -> Way {
+    let why = format!("asked for by {actor}");
+    Way::of(State::RollingBack, actor, why).ending(Ending::Refused)
 }
 
 /// To the next stage, or to the end of the last one.
@@ -97,7 +124,7 @@ fn passed(action: &Action, actor: &str, how: &str) -> Way {
     let n_stages = Plan::from_json(action.plan.as_ref()).map_or(1, |plan| plan.stages.len());
     let next = action.stage + 1;
     if next as usize >= n_stages {
-        return Way::of(State::Succeeded, actor, how);
+        return Way::of(State::Succeeded, actor, how).ending(Ending::Met);
     }
     let reason = format!("{how}; on to stage {} of {n_stages}", next + 1);
     Way {
@@ -109,17 +136,17 @@ fn passed(action: &Action, actor: &str, how: &str) -> Way {
 /// What is half-way there goes back; what has not begun, or may not have, is left as it is.
 fn broken_off(action: &Action, why: &str) -> Way {
     if action.stage == 0 {
-        return Way::ours(State::Failed, why);
+        return Way::ours(State::Failed, why).ending(Ending::Hindered);
     }
     let reason = format!("stage {} broke off: {why}", action.stage + 1);
-    Way::ours(State::RollingBack, reason)
+    Way::ours(State::RollingBack, reason).ending(Ending::Hindered)
 }
 
 /// Nobody says whether the effect is good.
 fn undecided(action: &Action, why: &str, pace: &Pace) -> Way {
     match pace.on_inconclusive {
         OnInconclusive::Keep => passed(action, SUPERVISOR, &format!("kept: {why}")),
-        OnInconclusive::Rollback => Way::ours(State::RollingBack, why),
+        OnInconclusive::Rollback => Way::ours(State::RollingBack, why).ending(Ending::Undone),
     }
 }
 
@@ -129,7 +156,8 @@ fn planned(mode: Mode, plan: &Plan) -> Way {
         Mode::Observe => Way::ours(
             State::Rejected,
             format!("observe mode: would have scaled {change}"),
-        ),
+        )
+        .ending(Ending::Observed),
         Mode::Approve => Way::ours(State::AwaitingApproval, format!("scale {change}")),
         Mode::Auto => Way::ours(State::Grace, format!("scale {change}")),
     }
@@ -141,6 +169,7 @@ fn elapsed(action: &Action, awaited: Option<&str>, pace: &Pace, now: Timestamp) 
         return None;
     }
     let state = action.state;
+    // An effect whose time is over is asked for a while longer; see `gives_up_at`.
     let to = match state {
         State::AwaitingApproval if pace.on_timeout == OnTimeout::Approve => State::Grace,
         State::Proposed | State::AwaitingApproval | State::Grace => State::Expired,
@@ -150,9 +179,17 @@ fn elapsed(action: &Action, awaited: Option<&str>, pace: &Pace, now: Timestamp) 
         _ => return None,
     };
     let why = overdue(state, awaited, to == State::Expired);
+    let ending = match (state, to) {
+        (State::AwaitingApproval, State::Expired) => Some(Ending::Unanswered),
+        (_, State::Expired | State::RollingBack) => Some(Ending::Hindered),
+        _ => None,
+    };
     Some(match state {
         State::Applying => broken_off(action, &why),
-        _ => Way::ours(to, why),
+        _ => Way {
+            ending,
+            ..Way::ours(to, why)
+        },
     })
 }
 
@@ -178,7 +215,13 @@ impl Way {
             stage: None,
             actor: actor.to_owned(),
             reason: reason.into(),
+            ending: None,
         }
+    }
+
+    fn ending(self, ending: Ending) -> Self {
+        let ending = Some(ending);
+        Self { ending, ..self }
     }
 
     fn ours(to: State, reason: impl Into<String>) -> Self {
@@ -208,6 +251,8 @@ impl Way {
             deadline: lasts.map(|lasts| now + lasts),
             actor: self.actor,
             reason,
+            ending: self.ending,
+            queued_at: None,
         }
     }
 }

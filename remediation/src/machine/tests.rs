@@ -54,15 +54,23 @@ fn action(mode: Mode, state: State) -> Action {
         applied_at: None,
         deadline: state.is_open().then_some(NOW + PLANNING_LIMIT),
         reason: String::new(),
+        ending: None,
+        attempt: 1,
+        wanted_since: NOW,
+        queued_at: None,
+        begun: 1,
+        moved: 1,
     }
 }
 
 fn apply(action: &mut Action, event: &Event, pace: &Pace, now: Timestamp) -> bool {
-    let Some(step) = step(action, event, pace, now) else {
+    let Some(step) = step(action, event, pace, now.into()) else {
         return false;
     };
     (action.state, action.deadline, action.reason) = (step.to, step.deadline, step.reason);
     action.stage = step.stage.unwrap_or(action.stage);
+    action.ending = step.ending.or(action.ending);
+    action.queued_at = step.queued_at.or(action.queued_at);
     if let Event::Planned(plan) | Event::Edited { plan, .. } = event {
         action.plan = Some(plan.to_json());
     }
@@ -256,6 +264,110 @@ fn an_edited_plan_begins_its_grace_anew() {
     assert!(!apply(&mut late, &edited, &PACE, NOW));
 }
 
+#[test]
+fn a_rollback_that_failed_can_be_asked_for_again() {
+    let asked = Event::RollbackAsked { actor: by("ada") };
+    let mut failed = action(Mode::Auto, State::Failed);
+    assert!(!apply(&mut failed, &asked, &PACE, NOW), "it had no effect");
+    failed.pre_image = Some(Shape::of(4).to_json());
+    assert!(apply(&mut failed, &asked, &PACE, NOW));
+    assert_eq!(failed.state, State::RollingBack);
+    assert_eq!(failed.ending, Some(Ending::Refused));
+}
+
+#[test]
+fn a_turn_is_waited_for_longer_than_other_obstacles() {
+    let mut action = action(Mode::Auto, State::Grace);
+    let deadline = action.deadline.unwrap();
+    assert_eq!(expires_at(&action), Some(deadline + CLEARING_PATIENCE));
+    let late = deadline + Duration::from_secs(10);
+    let reading = Reading {
+        wall: late - Duration::from_hours(1),
+        own: late,
+    };
+    let step = step(&action, &Event::Queued(by("two run")), &PACE, reading).unwrap();
+    assert_eq!(step.queued_at, Some(reading.wall));
+    // The deadline moves with the clock that was put back.
+    assert_eq!(step.deadline, Some(deadline - Duration::from_hours(1)));
+    apply(&mut action, &Event::Queued(by("two run")), &PACE, late);
+    assert_eq!(expires_at(&action), Some(late + QUEUE_PATIENCE));
+}
+
+#[test]
+fn each_end_says_what_it_means_to_an_alert_that_goes_on_firing() {
+    let check = |mode, state, event: Event, expect| {
+        let mut action = action(mode, state);
+        action.plan = Some(
+            Plan {
+                stages: Vec::new(),
+                ..plan()
+            }
+            .to_json(),
+        );
+        let end = gives_up_at(&action).unwrap();
+        assert!(apply(&mut action, &event, &PACE, end), "{event:?}");
+        assert_eq!(action.ending, Some(expect), "{state}: {event:?}");
+    };
+    let no = || Event::Rejected {
+        actor: by("ada"),
+        reason: by("no"),
+    };
+    use State::{Applying, AwaitingApproval, Grace, Paused, Proposed, Verifying};
+    check(
+        Mode::Observe,
+        Proposed,
+        Event::Planned(plan()),
+        Ending::Observed,
+    );
+    check(Mode::Auto, Proposed, Event::Suffices(plan()), Ending::Met);
+    check(Mode::Auto, Proposed, Event::Elapsed(None), Ending::Hindered);
+    check(
+        Mode::Auto,
+        Grace,
+        Event::Refused(by("kill switch")),
+        Ending::Hindered,
+    );
+    check(Mode::Auto, Grace, no(), Ending::Refused);
+    check(Mode::Auto, Grace, Event::Abandoned, Ending::Hindered);
+    check(
+        Mode::Approve,
+        AwaitingApproval,
+        Event::Elapsed(None),
+        Ending::Unanswered,
+    );
+    check(
+        Mode::Auto,
+        Applying,
+        Event::Unensurable(by("500")),
+        Ending::Hindered,
+    );
+    check(
+        Mode::Auto,
+        Verifying,
+        Event::Verified(by("good")),
+        Ending::Met,
+    );
+    check(
+        Mode::Auto,
+        Verifying,
+        Event::Unverified(by("bad")),
+        Ending::Undone,
+    );
+    check(
+        Mode::Auto,
+        Verifying,
+        Event::Unjudged(by("away")),
+        Ending::Hindered,
+    );
+    check(
+        Mode::Auto,
+        Verifying,
+        Event::Elapsed(None),
+        Ending::Hindered,
+    );
+    check(Mode::Approve, Paused, no(), Ending::Refused);
+}
+
 fn events() -> impl Strategy<Value = Event> {
     let text = || Just("because".to_owned());
     prop_oneof![
@@ -274,6 +386,8 @@ fn events() -> impl Strategy<Value = Event> {
         text().prop_map(Event::Verified),
         text().prop_map(Event::Unverified),
         text().prop_map(Event::Doubted),
+        text().prop_map(Event::Unjudged),
+        text().prop_map(Event::Queued),
         text().prop_map(|actor| Event::Edited {
             actor,
             plan: plan()
@@ -325,10 +439,12 @@ proptest! {
             if !apply(&mut action, &event, &PACE, now) {
                 continue;
             }
-            let is_edited = matches!(event, Event::Edited { .. }) && before == State::Grace;
-            prop_assert!(rank(&action) > rank_before || is_edited, "{before} → {}", action.state);
+            let is_grace_anew = matches!(event, Event::Edited { .. } | Event::Queued(_))
+                && before == State::Grace;
             let is_asked_for = matches!(event, Event::RollbackAsked { .. });
-            let may_reopen = before == State::Succeeded && is_asked_for;
+            let may_reopen = matches!(before, State::Succeeded | State::Failed) && is_asked_for;
+            let goes_up = rank(&action) > rank_before || may_reopen;
+            prop_assert!(goes_up || is_grace_anew, "{before} → {}", action.state);
             prop_assert!(before.is_open() || may_reopen, "{before} → {}", action.state);
         }
     }

@@ -147,7 +147,7 @@ async fn a_busy_actuator_is_tried_again_after_the_pause_it_names() {
 async fn an_actuator_that_stays_broken_is_given_up() {
     let world = about_to_act().await;
     world.fleet().on_put.extend([Answer::Status(500); 100]);
-    world.ticks(90..=400).await;
+    world.ticks(90..=260).await;
     world.assert_state(State::Failed, "attempt 8 of 8").await;
     assert_eq!(world.n_puts(), 8);
     assert_eq!(world.fleet().replicas, 4);
@@ -465,12 +465,16 @@ async fn no_more_actions_than_the_hourly_limit() {
     }
     assert_eq!(world.n_puts(), 3);
     let newest = &world.actions().await[0];
-    assert_eq!(newest.state, State::Rejected);
+    assert_eq!(newest.state, State::Grace, "it waits for its turn");
     assert!(
         newest.reason.contains("max_actions_per_hour is 3"),
         "{}",
         newest.reason
     );
+    // An hour after the first of them, it comes.
+    world.fleet().replicas = 4;
+    world.ticks(3_600..=3_730).await;
+    assert_eq!(world.n_puts(), 4);
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn a_forecast_that_turned_out_badly_is_not_acted_on() {
         band: 0.8,
     });
     world.deliver(&firing(), 0).await;
-    world.ticks(0..=95).await;
+    world.ticks(0..=25).await;
     let why = "cannot be trusted: its scaled error of late is 3.00, above 2";
     world.assert_state(State::Rejected, why).await;
 }

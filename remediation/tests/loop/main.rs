@@ -6,6 +6,7 @@
 )]
 
 mod actions;
+mod again;
 mod faults;
 mod guards;
 mod rollouts;

@@ -18,7 +18,10 @@ use series::{Horizon, Labels, Timestamp};
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use store::{Action, ActionFilter, Journal, State, Transition};
@@ -213,6 +216,8 @@ pub(crate) struct World {
     pub(crate) herald: Arc<Herald>,
     settings: Settings,
     witness: Arc<Witness>,
+    /// How many milliseconds the clock was put back by.
+    put_back: Arc<AtomicU64>,
     journal: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -312,7 +317,9 @@ impl World {
             asked: Mutex::default(),
         });
         let herald = Arc::new(Herald::default());
+        let put_back = Arc::new(AtomicU64::new(0));
         let ports = Ports::new(oracle.clone(), witness.clone()).with_alerting(herald.clone());
+        let ports = ports.with_steady_clock(steady(&put_back));
         let journal = folder.path().join("journal.db");
         let remediation = start(&journal, &settings, &ports).await;
         Self {
@@ -323,6 +330,7 @@ impl World {
             herald,
             settings,
             witness,
+            put_back,
             journal,
             _folder: folder,
         }
@@ -330,7 +338,8 @@ impl World {
 
     fn ports(&self) -> Ports {
         let ports = Ports::new(self.oracle.clone(), self.witness.clone());
-        ports.with_alerting(self.herald.clone())
+        let ports = ports.with_alerting(self.herald.clone());
+        ports.with_steady_clock(steady(&self.put_back))
     }
 
     /// Throws the running program away, as a crash does, and starts another on the same file.
@@ -394,6 +403,18 @@ impl World {
         report
     }
 
+    /// Ticks at a time that the machine's clock shows.
+    pub(crate) async fn tick_at(&self, now: Timestamp) {
+        let report = self.remediation.tick(now).await.unwrap();
+        assert_eq!(report.faults, []);
+    }
+
+    /// From now on the machine's clock is behind; waits are not measured by it.
+    pub(crate) fn put_clock_back(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap();
+        self.put_back.fetch_add(millis, Relaxed);
+    }
+
     /// Ticks every second, as the program does.
     pub(crate) async fn ticks(&self, seconds: std::ops::RangeInclusive<u64>) {
         for second in seconds {
@@ -435,6 +456,14 @@ impl World {
             );
         }
     }
+}
+
+fn steady(put_back: &Arc<AtomicU64>) -> remediation::SteadyClock {
+    let put_back = Arc::clone(put_back);
+    Arc::new(move |now| {
+        let shown = now.as_millis().unsigned_abs();
+        Duration::from_millis(shown + put_back.load(Relaxed))
+    })
 }
 
 async fn start(journal: &Path, settings: &Settings, ports: &Ports) -> Arc<Remediation> {

@@ -4,7 +4,7 @@ use crate::sim::{CHECK, Call, Failure, Kind, NOW, Reaction, Sim};
 use remediation::Plan;
 use series::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
-use store::State;
+use store::{Ending, State};
 
 /// What happened in the runs of one kind of fault.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +16,10 @@ struct Tally {
     endless: usize,
     /// The journal says one thing and the world another.
     untrue: usize,
+    /// The alert fires, nothing is tried, and nobody is told.
+    unheeded: usize,
+    /// The obstacle has passed, the alert fires, and what it asks for is not there.
+    unserved: usize,
 }
 
 /// A way that an action goes when nothing breaks.
@@ -44,11 +48,17 @@ const STEP: Duration = Duration::from_secs(10);
 /// By then the longest course without a fault has ended.
 const N_TICKS: u32 = 40;
 
+/// By then obstacles of some minutes have passed, and the attempt after them has ended.
+const N_TICKS_AFTER: u32 = 170;
+
 /// So many ticks without an open action end a run: a second action about the same alert would begin by then.
 const QUIET: u32 = 7;
 
 /// After a fault all waits and patience run out in turn.
 const AFTERMATH: [Duration; 12] = [Duration::from_mins(10); 12];
+
+/// Longer than a world is asked that does not answer.
+const LONG_AFTER: Duration = Duration::from_hours(13);
 
 impl Course {
     async fn sim(self) -> Sim {
@@ -89,12 +99,22 @@ impl Course {
 async fn run(
     course: Course,
     prepare: impl FnOnce(&Sim),
+    disturb: impl AsyncFnMut(&mut Sim, u32) -> i64,
+) -> (Sim, Tally) {
+    run_for(N_TICKS, course, prepare, disturb).await
+}
+
+/// The same for so many ticks.
+async fn run_for(
+    n_ticks: u32,
+    course: Course,
+    prepare: impl FnOnce(&Sim),
     mut disturb: impl AsyncFnMut(&mut Sim, u32) -> i64,
 ) -> (Sim, Tally) {
     let mut sim = course.sim().await;
     prepare(&sim);
     let (mut is_taken_in, mut n_quiet) = (false, 0);
-    for idx in 0..N_TICKS {
+    for idx in 0..n_ticks {
         let shift = disturb(&mut sim, idx).await;
         let now = NOW + STEP * idx;
         let now = Timestamp::from_millis(now.as_millis() + 1_000 * shift);
@@ -104,13 +124,15 @@ async fn run(
         }
         course.befall(&sim, idx, now).await;
         sim.tick(now).await;
-        let has_ended = is_taken_in && sim.open_actions().await.is_empty();
+        let is_pending = n_ticks > N_TICKS && !sim.remediation.unattended().is_empty();
+        let has_ended = is_taken_in && !is_pending && sim.open_actions().await.is_empty();
         n_quiet = if has_ended { n_quiet + 1 } else { 0 };
         if n_quiet > QUIET {
             break;
         }
     }
-    let mut now = NOW + STEP * N_TICKS + Duration::from_hours(3);
+    let is_served = matches!(sim.shape("checkout").replicas, 7);
+    let mut now = NOW + STEP * n_ticks + Duration::from_hours(3);
     for pause in AFTERMATH {
         now = now + pause;
         sim.tick(now).await;
@@ -118,8 +140,30 @@ async fn run(
             break;
         }
     }
-    let tally = count(&sim).await;
+    sim.tick(now).await;
+    let is_unheeded = is_unheeded(&sim).await;
+    // The alert ends, so that no further attempt begins.
+    sim.deliver("resolved", "checkout", now).await;
+    for _ in 0..6 {
+        sim.tick(now).await;
+        now = now + LONG_AFTER;
+    }
+    let tally = Tally {
+        unheeded: usize::from(is_unheeded),
+        unserved: usize::from(n_ticks > N_TICKS && !is_served && course != Course::Harm),
+        ..count(&sim).await
+    };
     (sim, tally)
+}
+
+/// Whether the alert that fires is forgotten: no action is open, the last one was neither good nor refused, and
+/// nothing tells people so.
+async fn is_unheeded(sim: &Sim) -> bool {
+    let last = sim.actions().await.into_iter().max_by_key(|one| one.begun);
+    let is_settled = last.is_some_and(|last| {
+        last.state.is_open() || matches!(last.ending, Some(Ending::Met | Ending::Refused))
+    });
+    !is_settled && sim.remediation.unattended().is_empty()
 }
 
 async fn count(sim: &Sim) -> Tally {
@@ -129,7 +173,10 @@ async fn count(sim: &Sim) -> Tally {
         let plan = Plan::from_json(action.plan.as_ref());
         match action.state {
             State::Succeeded => plan.is_ok_and(|plan| plan.target != shape),
-            State::RolledBack | State::Expired | State::Rejected => shape.replicas != 4,
+            // An attempt begins at what the ones before have left.
+            State::RolledBack | State::Expired | State::Rejected => {
+                plan.is_ok_and(|plan| plan.observed.replicas != shape.replicas)
+            }
             _ => false,
         }
     });
@@ -141,6 +188,7 @@ async fn count(sim: &Sim) -> Tally {
         unannounced: sins.unannounced,
         endless: sim.open_actions().await.len(),
         untrue: usize::from(is_untrue),
+        ..Tally::default()
     }
 }
 
@@ -165,6 +213,8 @@ fn note(table: &mut Table, fault: String, tally: Tally) {
     row.unannounced += tally.unannounced;
     row.endless += tally.endless;
     row.untrue += tally.untrue;
+    row.unheeded += tally.unheeded;
+    row.unserved += tally.unserved;
 }
 
 async fn undisturbed(_: &mut Sim, _: u32) -> i64 {
@@ -316,6 +366,116 @@ async fn full_disks(course: Course) -> Table {
     table
 }
 
+/// What is away for longer than any patience, and comes back while the alert fires.
+async fn obstacles(course: Course) -> Table {
+    let mut table = Table::new();
+    let faults = [
+        ("Prometheus away", Some((Kind::Query, Failure::TimeOut))),
+        (
+            "actuator, reading away",
+            Some((Kind::Observe, Failure::TimeOut)),
+        ),
+        (
+            "actuator, reading 403",
+            Some((Kind::Observe, Failure::Status(403))),
+        ),
+        ("actuator: 500", Some((Kind::Set, Failure::Status(500)))),
+        ("actuator: 403", Some((Kind::Set, Failure::Status(403)))),
+        ("kill switch thrown", None),
+    ];
+    for (idx, (name, fault)) in faults.into_iter().enumerate() {
+        for (from, lasts) in [(0, 15), (1, 42), (3, 42), (5, 15)] {
+            if !is_struck(course, idx + from as usize) {
+                continue;
+            }
+            let away = async |sim: &mut Sim, idx: u32| {
+                let is_away = idx >= from && idx - from < lasts;
+                match fault {
+                    Some((kind, failure)) => sim.react(move |call| {
+                        (is_away && call.kind == kind).then_some(Reaction::Refuse(failure))
+                    }),
+                    None if is_away => std::fs::write(&sim.kill_switch, "").unwrap(),
+                    None => drop(std::fs::remove_file(&sim.kill_switch)),
+                }
+                if matches!(fault, Some((Kind::Query, _))) {
+                    sim.foresee((!is_away).then_some(812.0));
+                }
+                0
+            };
+            let (_, tally) = run_for(N_TICKS_AFTER, course, |_| (), away).await;
+            let seconds = 10 * lasts;
+            note(
+                &mut table,
+                format!("{name} for {seconds}s, and back"),
+                tally,
+            );
+        }
+    }
+    for from in [1, 3] {
+        let jump = async |sim: &mut Sim, idx: u32| {
+            let shift = if idx >= from { -3_600 } else { 0 };
+            sim.put_back(-shift);
+            shift
+        };
+        let (_, tally) = run_for(N_TICKS_AFTER, course, |_| (), jump).await;
+        note(
+            &mut table,
+            "clock -1h for good, waits measured".to_owned(),
+            tally,
+        );
+    }
+    table
+}
+
+/// A person wants the effect undone while the actuator is away; and somebody else writes meanwhile.
+async fn rollbacks(course: Course) -> Table {
+    let mut table = Table::new();
+    for (kind, lasts) in [(Kind::Observe, 12), (Kind::Observe, 60), (Kind::Set, 12)] {
+        let mut asked_at = None;
+        let away = async |sim: &mut Sim, idx: u32| {
+            let last = sim.actions().await.into_iter().next();
+            let done = last.filter(|last| asked_at.is_none() && last.state == State::Succeeded);
+            if let Some(done) = done {
+                let now = NOW + STEP * idx;
+                let asked = sim.remediation.rollback(done.id, "ada", now).await;
+                asked.unwrap();
+                asked_at = Some(idx);
+            }
+            let is_away = asked_at.is_some_and(|asked_at| idx - asked_at < lasts);
+            let refusal = Reaction::Refuse(Failure::Status(503));
+            sim.react(move |call| (is_away && call.kind == kind).then_some(refusal));
+            0
+        };
+        let (sim, tally) = run_for(N_TICKS_AFTER, course, |_| (), away).await;
+        // What was rolled back as harmful is not asked for.
+        let was_asked = sim.actions().await[0].ending == Some(Ending::Refused);
+        let is_back = sim.shape("checkout").replicas == 4;
+        let tally = Tally {
+            unserved: usize::from(was_asked && !is_back),
+            ..tally
+        };
+        let seconds = 10 * lasts;
+        note(
+            &mut table,
+            format!("rollback, actuator away for {seconds}s"),
+            tally,
+        );
+    }
+    for from in (2..14).filter(|from| is_struck(course, *from as usize)) {
+        let meddle = async |sim: &mut Sim, idx: u32| {
+            if idx == from {
+                sim.meddle("checkout", 5);
+            }
+            0
+        };
+        let (_, tally) = run(course, |_| (), meddle).await;
+        // What somebody else has set is not undone, so it is not what the journal says of the end.
+        let tally = Tally { untrue: 0, ..tally };
+        note(&mut table, "another writer".to_owned(), tally);
+    }
+    table
+}
+
 const TABLES: [&str; 4] = ["actions", "transitions", "deliveries", "looks"];
 
 async fn refuse_writing(sim: &Sim) {
@@ -368,7 +528,7 @@ async fn check_course(course: Course) {
 }
 
 /// All faults of a course. They take turns on one thread, each on a journal of its own.
-fn all_of(course: Course) -> [Table; 5] {
+fn all_of(course: Course) -> [Table; 7] {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -380,8 +540,12 @@ fn all_of(course: Course) -> [Table; 5] {
             absences(course),
             jumps(course),
             full_disks(course),
+            obstacles(course),
+            rollbacks(course),
         );
-        [tables.0, tables.1, tables.2, tables.3, tables.4]
+        [
+            tables.0, tables.1, tables.2, tables.3, tables.4, tables.5, tables.6,
+        ]
     })
 }
 
@@ -405,24 +569,33 @@ fn fault_report() {
             tally.unannounced,
             tally.endless,
             tally.untrue,
+            tally.unheeded,
+            tally.unserved,
         ];
-        assert_eq!(bad, [0; 5], "{fault}");
+        assert_eq!(bad, [0; 7], "{fault}");
     }
 }
 
 fn print(table: &Table) {
     println!(
-        "{:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8}",
-        "fault", "runs", "actions", "effects", "effects", "actions", "journal"
+        "{:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9}",
+        "fault", "runs", "actions", "effects", "effects", "actions", "journal", "alerts", "alerts"
     );
     println!(
-        "{:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8}",
-        "", "", "lost", "doubled", "unannounced", "endless", "untrue"
+        "{:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9}",
+        "", "", "lost", "doubled", "unannounced", "endless", "untrue", "unheeded", "unserved"
     );
     for (fault, tally) in table {
         println!(
-            "{fault:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8}",
-            tally.n_runs, tally.lost, tally.doubled, tally.unannounced, tally.endless, tally.untrue
+            "{fault:<62} {:>5} {:>8} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9}",
+            tally.n_runs,
+            tally.lost,
+            tally.doubled,
+            tally.unannounced,
+            tally.endless,
+            tally.untrue,
+            tally.unheeded,
+            tally.unserved,
         );
     }
 }

@@ -77,6 +77,8 @@ struct Inner {
     n_of_kind: [usize; 4],
     demand: Option<f64>,
     is_healthy: bool,
+    /// How many milliseconds the machine's clock is behind the steady one.
+    put_back_ms: i64,
     sins: Sins,
     n_changes: usize,
 }
@@ -331,6 +333,7 @@ impl Sim {
             n_of_kind: [0; 4],
             demand: Some(812.0),
             is_healthy: true,
+            put_back_ms: 0,
             sins: Sins::default(),
             n_changes: 0,
         };
@@ -358,6 +361,11 @@ impl Sim {
 
     pub(crate) fn set_healthy(&self, is_healthy: bool) {
         self.world.lock().is_healthy = is_healthy;
+    }
+
+    /// The machine's clock is put back by so many seconds, which changes no wait.
+    pub(crate) fn put_back(&self, seconds: i64) {
+        self.world.lock().put_back_ms = 1_000 * seconds;
     }
 
     pub(crate) fn foresee(&self, demand: Option<f64>) {
@@ -438,7 +446,16 @@ fn start(world: &Arc<World>, settings: &Settings, journal: Journal) -> Arc<Remed
         foresight: lent.clone(),
         evidence: lent.clone(),
         alerting: lent.clone(),
+        ..Ports::new(lent.clone(), lent.clone())
+    };
+    let world = Arc::clone(world);
+    let ports = Ports {
         drivers: lent,
+        steady: Arc::new(move |now: Timestamp| {
+            let shown = now.as_millis() + world.lock().put_back_ms;
+            Duration::from_millis(shown.unsigned_abs())
+        }),
+        ..ports
     };
     Arc::new(Remediation::new(journal, settings.clone(), ports).unwrap())
 }

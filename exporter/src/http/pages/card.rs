@@ -243,7 +243,8 @@ fn decisions(action: &Action, plan: Option<&Plan>, workload: Option<&Workload>) 
         State::Paused => Some("Take it back"),
         _ => None,
     };
-    let roll_back = matches!(state, State::Verifying | State::Succeeded);
+    let may_be_left = state == State::Failed && action.pre_image.is_some();
+    let roll_back = matches!(state, State::Verifying | State::Succeeded) || may_be_left;
     Decisions {
         seen: Seen {
             plan: plan.map(Plan::hash),

@@ -97,6 +97,7 @@ pub(super) fn found(
     Ok(Found {
         shape: Shape {
             floor: Some(floor(autoscaler)?),
+            ceiling: Some(max),
             // A floor of an autoscaler that was made anew is none that we found or set.
             identity: match (scale.shape.identity, identity(autoscaler)) {
                 (Some(object), Some(governor)) => Some(object.with(governor)),
