@@ -33,16 +33,16 @@ const REPEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// Time between two attempts.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// How often it is looked whether something is to be sent.
+/// Interval between looks for something to send.
 const POLL: Duration = Duration::from_millis(150);
 
-/// How long an answer is waited for.
+/// Time limit of one request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after the gossip about an alert that ended its end is gossiped about, too.
+/// Pause between the late beginning of an ended alert and the copy of its end.
 const GOSSIP: Duration = Duration::from_secs(2);
 
-/// How long after a notification was sent the program is killed, at most.
+/// Longest time between a notification and an aimed kill.
 const KILL_WITHIN_MILLIS: u64 = 12;
 
 /// One firing of one alert.
@@ -52,7 +52,7 @@ struct Firing {
     starts_at: i64,
     /// As it was first heard of.
     heard_first: i64,
-    /// When the program first took it in.
+    /// Time of the first successful notification of it.
     taken_in_at: Option<Instant>,
 }
 
@@ -62,7 +62,7 @@ struct Alert {
     firing: Option<Firing>,
     /// Beginning and end of the last firing.
     ended: Option<Ended>,
-    /// Whether that end is still to be sent.
+    /// True while its end is still to be sent.
     must_tell_end: bool,
 }
 
@@ -77,7 +77,7 @@ struct Ended {
 struct Group {
     alerts: [Alert; N_ALERTS],
     has_changed: bool,
-    /// When the program last took in all of it.
+    /// Time of the last successful notification.
     taken_in_at: Option<Instant>,
 }
 
@@ -204,7 +204,7 @@ impl AlertmanagerStub {
         }
     }
 
-    /// Whether an alert about a workload fires that was taken in, and has been since this moment if one is given.
+    /// True if an alert about the workload fires and was taken in, after `no_at` if one is given.
     pub fn fires_since(&self, workload: usize, no_at: Option<Instant>) -> bool {
         let group = lock(&self.groups[workload]);
         let mut firing = group.alerts.iter().filter_map(|alert| alert.firing);
@@ -289,7 +289,7 @@ impl AlertmanagerStub {
         }
     }
 
-    /// What a notification has to say now.
+    /// Content of the next notification.
     fn due(&self, workload: usize) -> Vec<Sent> {
         let mut group = lock(&self.groups[workload]);
         group.has_changed = false;

@@ -42,7 +42,7 @@ impl FakeClock {
             .with_context(|| format!("cannot set the clock {}", self.file.display()))
     }
 
-    /// What a program has to be started with, as `NAME=VALUE`. Time that passes is shown as it passes.
+    /// Environment of the program, as `NAME=VALUE`.
     pub fn environment(&self) -> Vec<String> {
         vec![
             format!("LD_PRELOAD={}", self.library.display()),

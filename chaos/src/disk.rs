@@ -14,12 +14,12 @@ const SIZE: &str = "size=48m";
 /// Bytes that are written at a time to fill it up, largest first.
 const CHUNKS: [usize; 3] = [1 << 20, 4_096, 1];
 
-/// Where the program keeps its files, and how that gets full.
+/// The storage folder, and the way in which it gets full.
 #[derive(Debug)]
 pub enum Disk {
     /// A file system of its own, in memory. Needs root.
     Small {
-        /// Where it is mounted.
+        /// Mount point.
         folder: PathBuf,
     },
     /// No file of the program may become larger, by `RLIMIT_FSIZE`.
@@ -49,7 +49,7 @@ impl Disk {
         Self::Limited { folder }
     }
 
-    /// How it gets full, in words.
+    /// Description for the report.
     pub fn how(&self) -> &'static str {
         match self {
             Self::Small { .. } => "a tmpfs that is filled up",

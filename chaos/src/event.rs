@@ -17,7 +17,7 @@ pub enum TargetFault {
     PutFails,
     /// Nothing is answered, and nothing is done.
     Hangs,
-    /// What is written is done at once, and answered after the program has given up.
+    /// Writes take effect at once and are answered after the time limit.
     AnswersLate,
     /// The workload has another name: 404.
     Renamed,
@@ -40,14 +40,14 @@ pub enum PrometheusFault {
     BadNews,
 }
 
-/// What is wrong for a while.
+/// A fault that lasts for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// One workload's target.
     Target {
         /// The workload.
         workload: usize,
-        /// What it does.
+        /// The fault.
         fault: TargetFault,
     },
     /// The whole Prometheus.
@@ -63,17 +63,17 @@ pub enum Fault {
 /// The moment at which the program is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
-    /// When a target is read.
+    /// A target is read.
     Get,
-    /// When a target is written, before anything is done.
+    /// A target is written; nothing is done yet.
     BeforePut,
-    /// When a target was written, before the answer.
+    /// A target was written; the answer is not sent yet.
     AfterPut,
     /// Some milliseconds after a notification was sent.
     Notification,
 }
 
-/// What a person does to an action that allows it.
+/// A decision about an action that allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Says yes.
@@ -84,7 +84,7 @@ pub enum Decision {
     Rollback,
 }
 
-/// Who decides, in configuration.
+/// The mode of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Nothing is done.
@@ -135,7 +135,7 @@ pub enum What {
     },
     /// `kill -9` at the next such moment.
     KillAt {
-        /// When.
+        /// The moment.
         moment: Moment,
         /// Milliseconds until the start.
         down_millis: u64,
@@ -153,7 +153,7 @@ pub enum What {
     },
     /// A person looks for an action to decide on.
     Person {
-        /// What they want.
+        /// The decision.
         decision: Decision,
         /// Which of those that allow it.
         pick: usize,
@@ -165,6 +165,6 @@ pub enum What {
 pub struct Event {
     /// Time since the round began.
     pub at: Duration,
-    /// What happens.
+    /// The event itself.
     pub what: What,
 }

@@ -12,10 +12,10 @@ use anyhow::Context as _;
 use std::{fs, path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How long a configuration stays broken.
+/// Time for which a configuration stays broken.
 const BROKEN: Duration = Duration::from_millis(600);
 
-/// How long after a disk was full, or a configuration broken, the program may still end of it.
+/// Time after a full disk or a broken configuration in which the program may still end because of it.
 const GRACE: Duration = Duration::from_secs(3);
 
 impl World {

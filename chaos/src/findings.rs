@@ -43,7 +43,7 @@ impl Kind {
         Self::Crashed,
     ];
 
-    /// What a row of the table is called.
+    /// Title of its row in the table.
     pub fn title(self) -> &'static str {
         match self {
             Self::Lost => "alerts answered 200 that the journal does not have",
@@ -135,7 +135,7 @@ impl Count {
         Self::LeftOut,
     ];
 
-    /// What a row of the table is called.
+    /// Title of its row in the table.
     pub fn title(self) -> &'static str {
         match self {
             Self::Rounds => "rounds",
@@ -167,11 +167,11 @@ impl Count {
 /// One thing that the program did wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What kind.
+    /// Its kind.
     pub kind: Kind,
     /// In which world and round.
     pub place: String,
-    /// What was seen, as a sentence.
+    /// The observation, as a sentence.
     pub sentence: String,
     /// The action's history, a line each; empty where no action is involved.
     pub history: String,
@@ -216,7 +216,7 @@ impl Findings {
         *self.inner().counts.entry(what).or_default() += n;
     }
 
-    /// How many were counted.
+    /// The count so far.
     pub fn total(&self, what: Count) -> u64 {
         self.inner().counts.get(&what).copied().unwrap_or_default()
     }
@@ -232,12 +232,12 @@ impl Findings {
         self.inner().remarks.insert(sentence.to_owned());
     }
 
-    /// How faults are brought about here, and which are not.
+    /// Remarks on the ways in which faults are brought about on this machine.
     pub fn remarks(&self) -> Vec<String> {
         self.inner().remarks.iter().cloned().collect()
     }
 
-    /// What was wrong, in order.
+    /// All violations, oldest first.
     pub fn violations(&self) -> Vec<Violation> {
         self.inner().violations.clone()
     }

@@ -24,23 +24,23 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// How late an answer is; the program waits for one second.
+/// Delay of a late answer; the program waits for one second.
 const LATE: Duration = Duration::from_millis(1_800);
 
-/// How long nothing is answered, where the fault is not over before.
+/// Longest time without an answer.
 const HANG: Duration = Duration::from_secs(20);
 
-/// How often a request that hangs looks whether the fault is over.
+/// Interval at which a hanging request looks for the end of the fault.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Who set a number.
+/// The author of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Writer {
     /// The program, for an action.
     Program {
         /// The action; empty where the journal knows of none.
         action: String,
-        /// Whether it was on its way back.
+        /// True on the way back.
         is_rollback: bool,
     },
     /// Somebody else.
@@ -50,11 +50,11 @@ pub enum Writer {
 /// One change of a workload's replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Who.
+    /// Its author.
     pub by: Writer,
-    /// What was there.
+    /// The number before.
     pub before: u32,
-    /// What is there since.
+    /// The number since.
     pub after: u32,
 }
 
@@ -64,7 +64,7 @@ struct App {
     replicas: u32,
     changes: Vec<Change>,
     faults: HashSet<TargetFault>,
-    /// What the program was told when it last read, since it last wrote.
+    /// Number in the last answer to a read, since the last write.
     last_read: Option<u32>,
 }
 
@@ -72,13 +72,13 @@ struct App {
 #[derive(Debug)]
 struct Order {
     replicas: u32,
-    /// What the program had read before it.
+    /// Number in the last answer to a read before this write.
     last_read: Option<u32>,
     /// The action in the journal that it is for.
     action: Option<ActionRow>,
 }
 
-/// When the program is to be killed, and for how long.
+/// A kill at a moment, and the time until the start.
 #[derive(Debug, Clone, Copy)]
 pub struct Trap {
     /// At which moment.
@@ -189,7 +189,7 @@ impl App {
         last.is_some_and(|change| matches!(change.by, Writer::Program { .. }))
     }
 
-    /// What a request is answered before anything is done, if something is wrong.
+    /// Status of the answer if a fault refuses the request.
     fn refusal(&self, fails: TargetFault) -> Option<StatusCode> {
         let answers = [
             (TargetFault::Renamed, StatusCode::NOT_FOUND),

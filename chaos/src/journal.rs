@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// How long the program may hold what a reader needs.
+/// Time for which the program may hold the lock.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Attempts to read, since the program may be killed, or recover the file, meanwhile.
@@ -22,10 +22,10 @@ const ATTEMPTS: u32 = 20;
 /// Time between two of them.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Who writes history where no person does.
+/// Actors other than people.
 const OWN_ACTORS: [&str; 2] = ["supervisor", "receiver"];
 
-/// Where the journal is.
+/// The path of the journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
     file: PathBuf,
@@ -38,15 +38,15 @@ pub struct ActionRow {
     pub id: String,
     /// The workload that it acts on.
     pub workload: String,
-    /// Where it stands.
+    /// Its state.
     pub state: String,
     /// The stage that is under way.
     pub stage: usize,
-    /// What is to be done.
+    /// Its plan.
     pub plan: Option<Value>,
-    /// What was found before the effect.
+    /// The scale state before the effect.
     pub pre_image: Option<Value>,
-    /// Why it stands where it does.
+    /// The reason of the last transition.
     pub reason: String,
 }
 
@@ -63,9 +63,9 @@ pub struct Turn {
     pub from: Option<String>,
     /// The state that it entered.
     pub to: String,
-    /// Who brought it about.
+    /// The actor.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -74,7 +74,7 @@ pub struct Turn {
 pub struct Delivered {
     /// Which alert.
     pub fingerprint: String,
-    /// When it began, in milliseconds since the epoch.
+    /// Its beginning, in milliseconds since the epoch.
     pub starts_at: i64,
     /// `firing` or `resolved`.
     pub status: &'static str,
@@ -93,7 +93,7 @@ struct Heard {
 }
 
 impl Kept {
-    /// Whether a delivery is there. An alert whose beginning moves is one alert: it is there if it was heard of, firing
+    /// True if a delivery is there. An alert whose beginning moves is one alert: it is there if it was heard of, firing
     /// or not as it was delivered, since it began.
     pub fn has(&self, delivered: &Delivered) -> bool {
         let Delivered {
@@ -119,7 +119,7 @@ const OPEN_STATES: [&str; 7] = [
 ];
 
 impl ActionRow {
-    /// Whether it still runs.
+    /// True while it runs.
     pub fn is_open(&self) -> bool {
         OPEN_STATES.contains(&self.state.as_str())
     }
@@ -140,12 +140,12 @@ impl ActionRow {
 }
 
 impl Turn {
-    /// Whether a person decided, and not the program.
+    /// True if a person decided, and not the program.
     pub fn is_a_persons(&self) -> bool {
         !OWN_ACTORS.contains(&self.actor.as_str())
     }
 
-    /// Whether somebody said no with it, if only by silence.
+    /// True if it says no, if only by silence.
     pub fn is_a_no(&self) -> bool {
         let is_silence = self.to == "expired" && self.from.as_deref() == Some("awaiting_approval");
         let is_no = matches!(self.to.as_str(), "rejected" | "rolling_back");
@@ -161,7 +161,7 @@ impl Journal {
         }
     }
 
-    /// Whether the program has made it by now.
+    /// True once the program has made the file.
     pub fn exists(&self) -> bool {
         self.file.exists()
     }

@@ -80,7 +80,7 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -108,7 +108,7 @@ async fn close(mut response: Response) -> Response {
     response
 }
 
-/// What accepts connections unless it is away.
+/// Accepts connections unless it is away.
 struct Listener {
     address: SocketAddr,
     socket: Option<TcpListener>,

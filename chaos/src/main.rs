@@ -6,7 +6,7 @@ use clap::Parser;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long capacity is waited for where a metric tells that an attempt is to come; the first pause is half a minute.
+/// Time for capacity to follow where a metric tells of an attempt to come; the first pause is half a minute.
 const TOLD: Duration = Duration::from_secs(45);
 
 /// Throws random faults at `foreshadow serve`, with a stub fleet, and reads the journal at each effect.
@@ -24,7 +24,7 @@ struct Arguments {
     /// The program; beside this one unless told
     #[arg(long, value_name = "FILE")]
     foreshadow: Option<PathBuf>,
-    /// Where the folders of the worlds are made; a temporary folder unless told
+    /// Folder for the worlds; a temporary folder unless told
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Leave out faults that need root or libfaketime

@@ -3,7 +3,7 @@
 use crate::{clock::now_millis, journal::Delivered, workloads::WORKLOADS};
 use serde_json::{Value, json};
 
-/// What an answer to a notification means to Alertmanager.
+/// The meaning of an answer to a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     TakenIn,

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use testbed::http_client;
 
-/// How long people wait for an answer.
+/// Time limit of one request.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The newest actions that they look at.
 const LOOKED_AT: u32 = 30;
 
-/// What people need to decide.
+/// People, with a client for the API.
 #[derive(Debug)]
 pub struct People {
     http: reqwest::Client,
@@ -20,7 +20,7 @@ pub struct People {
     scene: Arc<Scene>,
 }
 
-/// Whether an action is in a state in which this may be said.
+/// True if the state of an action allows a decision.
 fn allows(action: &Value, decision: Decision) -> bool {
     let state = action["state"].as_str().unwrap_or_default();
     match decision {
@@ -30,7 +30,7 @@ fn allows(action: &Value, decision: Decision) -> bool {
     }
 }
 
-/// Whether an action's rollback failed.
+/// True if the rollback of an action failed.
 fn is_half_way_back(action: &Value) -> bool {
     let transitions = action["transitions"].as_array();
     let last = transitions.and_then(|transitions| transitions.last());

@@ -14,16 +14,16 @@ use std::{
 use testbed::{Process, http_client};
 use tokio::time::{Instant, sleep};
 
-/// How often it is looked whether the program still runs.
+/// Interval between looks at the process.
 const POLL: Duration = Duration::from_millis(40);
 
 /// Time between two starts, where the program ends by itself.
 const RESTART: Duration = Duration::from_millis(700);
 
-/// How long it may take to end by itself when it is told to.
+/// Time for a graceful end.
 const STOP: Duration = Duration::from_secs(15);
 
-/// How long a question may take that tells whether it is up.
+/// Time limit of a health check.
 const ASK: Duration = Duration::from_secs(2);
 
 /// Starts the program such that a file beyond a limit is an error, as a full disk is, and not its end.
@@ -38,7 +38,7 @@ pub struct Program {
     clock: Option<FakeClock>,
     http: reqwest::Client,
     inner: Mutex<Inner>,
-    /// Whether the program runs and has answered.
+    /// True once the program has answered since its start.
     up: AtomicBool,
     stopping: AtomicBool,
 }
@@ -46,13 +46,13 @@ pub struct Program {
 #[derive(Debug, Default)]
 struct Inner {
     process: Option<Process>,
-    /// Whether its end was ordered.
+    /// True once its end was ordered.
     ordered: bool,
     start_at: Option<Instant>,
     n_starts: u32,
 }
 
-/// What became of the program since the last look.
+/// The result of a look at the process.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     /// Nothing new.
@@ -85,7 +85,7 @@ impl Program {
         format!("http://{}{path}", self.address)
     }
 
-    /// Whether it runs and has answered since its start.
+    /// True once it has answered since its start.
     pub fn is_up(&self) -> bool {
         self.up.load(SeqCst)
     }

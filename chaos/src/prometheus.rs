@@ -17,10 +17,10 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// How long an answer takes while it is slow; the program waits for two seconds.
+/// Delay of a slow answer; the program waits for two seconds.
 const SLOW: Duration = Duration::from_millis(2_300);
 
-/// How far an instant query looks back for a sample, as Prometheus does.
+/// Look-back of an instant query, as Prometheus has it.
 const LOOKBACK_SECONDS: f64 = 300.0;
 
 /// Points of a range query beyond which Prometheus refuses it.
@@ -31,7 +31,7 @@ const MAX_POINTS: f64 = 11_000.0;
 pub struct Demand {
     /// Value of the label `service`.
     pub service: String,
-    /// What it keeps near to.
+    /// The value that it keeps near to.
     pub level: f64,
 }
 

@@ -12,16 +12,16 @@ use crate::{
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often it is looked whether everything has come to rest.
+/// Interval between looks for what is not at rest.
 const POLL: Duration = Duration::from_millis(400);
 
-/// How often people look for something to decide on.
+/// Interval between looks of people for something to decide on.
 const PEOPLE: Duration = Duration::from_millis(1_200);
 
 /// Metric that tells of alerts that fire and are not acted upon.
 const UNATTENDED: &str = "foreshadow_alerts_unattended{";
 
-/// How long the quiet end of a round may take.
+/// Time limits of the quiet end of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// Until everything has come to rest.
@@ -30,16 +30,16 @@ pub struct Patience {
     pub told: Duration,
 }
 
-/// What is not at rest.
+/// Something that is not at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pending {
-    /// What it is called if it lasts.
+    /// Its kind, if it lasts.
     kind: Kind,
     sentence: String,
     action: Option<String>,
 }
 
-/// How the alerts about a workload stand.
+/// The standing of the alerts about a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// None fires.
@@ -246,7 +246,7 @@ impl World {
     }
 }
 
-/// Whether the metric says that an alert about a workload waits.
+/// True if the metric tells that an alert about a workload waits.
 fn tells_of(metrics: &str, workload: &str) -> bool {
     let label = format!("workload=\"{workload}\"");
     let lines = metrics.lines().filter(|line| line.starts_with(UNATTENDED));
@@ -254,7 +254,7 @@ fn tells_of(metrics: &str, workload: &str) -> bool {
     lines.any(|line| !line.ends_with(" 0"))
 }
 
-/// Whether an action's rollback brought back what was there before its first effect; none where it had no effect, or
+/// True if an action's rollback brought back what was there before its first effect; none where it had no effect, or
 /// somebody else has changed the number since.
 fn restored(changes: &[Change], action: &str) -> Option<bool> {
     let is_its = |change: &Change| match &change.by {

@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::Instant};
 /// Rounds after which a world is replaced by a new one.
 const ROUNDS_A_WORLD: u32 = 8;
 
-/// What a round takes beside its troubled part, most often.
+/// Usual length of a round beside its troubled part.
 const REST: Duration = Duration::from_secs(12);
 
 /// A run to be made.
@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_secs(12);
 pub struct Run {
     /// The program `foreshadow`.
     pub binary: PathBuf,
-    /// Where the worlds' folders are made.
+    /// Folder for those of the worlds.
     pub dir: PathBuf,
     /// Decides on all faults and their times.
     pub seed: u64,
@@ -32,7 +32,7 @@ pub struct Run {
     pub lengths: Lengths,
     /// Which faults are brought about.
     pub means: Means,
-    /// How long what happens once nothing is wrong any more may take.
+    /// Time limits of the quiet end of a round.
     pub patience: Patience,
 }
 

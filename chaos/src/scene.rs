@@ -23,7 +23,7 @@ pub struct Scene {
     round: AtomicU32,
     began: Mutex<Instant>,
     log: Mutex<File>,
-    /// What is counted, in all worlds together.
+    /// Counts and violations, of all worlds together.
     pub findings: Arc<Findings>,
     /// The world's journal.
     pub journal: Journal,
@@ -109,7 +109,7 @@ impl Scene {
         self.findings.note(violation);
     }
 
-    /// Whether something was wrong in this world.
+    /// True while nothing was wrong in this world.
     pub fn is_clean(&self) -> bool {
         self.n_violations.load(Relaxed) == 0
     }

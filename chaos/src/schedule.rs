@@ -20,10 +20,10 @@ pub struct Schedule {
     pub jitter_seed: u64,
 }
 
-/// How long the troubled part of most rounds lasts.
+/// Length of the troubled part of most rounds.
 const SHORT: Duration = Duration::from_secs(16);
 
-/// How long it lasts where something is away for longer than plans and attempts are given.
+/// Length of a troubled part in which something is away for longer than plans and attempts are given.
 const LONG: Duration = Duration::from_secs(150);
 
 /// One round in so many is a long one.

@@ -26,7 +26,7 @@ pub struct Workload {
     pub needs: u32,
     /// The most that it may have.
     pub max: u32,
-    /// Who decides unless a reload says otherwise.
+    /// Its mode unless a reload says otherwise.
     pub mode: Mode,
     sizing: &'static str,
     rest: &'static str,
@@ -100,7 +100,7 @@ impl Workload {
     }
 }
 
-/// Where the program finds what it needs.
+/// Addresses and paths in the configuration.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// Folder of the configuration.

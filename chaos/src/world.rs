@@ -29,13 +29,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// How often it is looked who decided what.
+/// Interval between looks at the history of actions.
 const POLL: Duration = Duration::from_millis(250);
 
-/// How long the first forecasts may take.
+/// Time limit for the first forecasts.
 const FIRST_FORECASTS: Duration = Duration::from_mins(2);
 
-/// What a world is made of.
+/// The parameters of a world.
 #[derive(Debug, Clone)]
 pub struct Setting {
     /// The program `foreshadow`.
@@ -44,7 +44,7 @@ pub struct Setting {
     pub dir: PathBuf,
     /// Number of the world.
     pub world: u32,
-    /// Whether faults are brought about that need root or libfaketime.
+    /// Faults that are brought about.
     pub means: Means,
 }
 
