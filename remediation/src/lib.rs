@@ -28,6 +28,7 @@ mod ports;
 mod progress;
 mod receiver;
 mod reconsider;
+mod rejudging;
 mod remediation;
 mod report;
 mod rollback;
