@@ -1,6 +1,7 @@
 //! What is running: the parts wired together, and replaced together on reload.
 
 use crate::{
+    beginning::{FirstForecasts, Summary},
     bridges::Live,
     clock,
     config::{Config, Upstream},
@@ -65,6 +66,7 @@ pub(crate) struct App {
     pub(crate) desk: Desk,
     push: Arc<Push>,
     running: Live,
+    first_forecasts: FirstForecasts,
     reloading: Mutex<()>,
     evaluations: TaskTracker,
     stopping: CancellationToken,
@@ -86,6 +88,7 @@ impl App {
     pub(crate) async fn start(config_file: PathBuf, door: Door) -> anyhow::Result<Arc<Self>> {
         let file = config_file.clone();
         let config = loaded(&config_file, move || Ok(Config::load(&file)?)).await?;
+        Summary::of(&config).tell(&config_file);
         let storage = config.storage.path.clone();
         let models = Folder::inside(&storage);
         // Two programs on one journal could both act on what it holds.
@@ -131,6 +134,7 @@ impl App {
             journal,
             desk: Desk::default(),
             push,
+            first_forecasts: FirstForecasts::of(running.get().engine.groups()),
             running,
             reloading: Mutex::default(),
             evaluations: TaskTracker::new(),
@@ -165,7 +169,6 @@ impl App {
         match &outcome {
             Ok(()) => {
                 self.note_reload();
-                info!(file = %self.config_file.display(), "configuration loaded");
             }
             Err(problems) => {
                 self.metrics.reload_successful.set(0);
@@ -181,12 +184,14 @@ impl App {
         let read = move || {
             let admission = app.door.read_again()?;
             let config = Config::load(&app.config_file)?;
+            let summary = Summary::of(&config);
             app.warn_of_moved_storage(&config.storage.path);
             let stop = app.stopping.child_token();
             let setting = (&*app.push, &app.metrics.history, stop);
-            Ok((admission, Next::new(config, Some(&before), setting)?))
+            let next = Next::new(config, Some(&before), setting)?;
+            Ok((admission, next, summary))
         };
-        let (admission, next) = loaded(&self.config_file, read).await?;
+        let (admission, next, summary) = loaded(&self.config_file, read).await?;
         let Next {
             running,
             settings,
@@ -202,6 +207,7 @@ impl App {
         self.push.adopt(planned, running.engine.groups());
         self.running.replace(running);
         self.evaluate_groups();
+        summary.tell(&self.config_file);
         Ok(())
     }
 
@@ -247,6 +253,7 @@ impl App {
             self.evaluations.spawn(async move {
                 let report = |group| {
                     report::group(&app.metrics, &group);
+                    app.first_forecasts.note(&group);
                     app.push.note(&engine, idx, &group);
                 };
                 let engine = engine.clone();

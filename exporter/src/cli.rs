@@ -4,6 +4,7 @@ use crate::{
     address::Address,
     listen::{ExternalUrl, ListenAddress},
     logs::{LogFormat, LogLevel},
+    version,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecast::{Bounds, ModelKind, Settings};
@@ -12,7 +13,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Foreshadow adds the future to Prometheus.
 #[derive(Debug, Parser)]
-#[command(name = "foreshadow", version, max_term_width = 100)]
+#[command(name = "foreshadow", version = version::VERSION, long_version = version::LONG, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

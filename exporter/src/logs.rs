@@ -1,12 +1,19 @@
-//! Structured logs on standard error, as logfmt or JSON.
+//! Structured logs on standard error, as logfmt or JSON, with the keys of Prometheus' own logs: `ts`, `level`, `msg`.
 
-use crate::visible::{visible_json, visible_lines};
+mod line;
+
+use crate::{clock, visible::visible_json};
 use clap::ValueEnum;
-use std::{
-    borrow::Cow,
-    io::{self, Write},
+use line::Line;
+use std::fmt;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    Registry,
+    filter::LevelFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
 };
-use tracing_subscriber::{Registry, filter::LevelFilter, layer::SubscriberExt as _};
 
 /// Which lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,6 +31,27 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+impl<S, N> FormatEvent<S, N> for LogFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let line = Line::of(event, clock::now());
+        match self {
+            Self::Logfmt => writeln!(writer, "{}", line.logfmt()),
+            Self::Json => {
+                writeln!(writer, "{}", visible_json(&line.json().to_string()))
+            },
+        }
+    }
+}
+
 /// Sends all events of this process to standard error.
 pub(crate) fn start(level: LogLevel, format: LogFormat) -> anyhow::Result<()> {
     let filter = match level {
@@ -32,34 +60,8 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) -> anyhow::Result<()> {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
+    let layer = tracing_subscriber::fmt::layer().event_format(format);
     let registry = Registry::default().with(filter);
-    match format {
-        LogFormat::Logfmt => {
-            let layer = tracing_logfmt::builder().with_target(false).layer();
-            let layer = layer.with_writer(|| Shown(visible_lines));
-            tracing::subscriber::set_global_default(registry.with(layer))?;
-        }
-        LogFormat::Json => {
-            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true);
-            let layer = layer.with_target(false).with_writer(|| Shown(visible_json));
-            tracing::subscriber::set_global_default(registry.with(layer))?;
-        }
-    }
+    tracing::subscriber::set_global_default(registry.with(layer.with_writer(std::io::stderr)))?;
     Ok(())
-}
-
-/// Standard error, on which text from outside moves no cursor and turns no text.
-struct Shown(for<'a> fn(&'a str) -> Cow<'a, str>);
-
-impl Write for Shown {
-    /// Takes a whole line at a time.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        io::stderr().write_all(self.0(&text).as_bytes())?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod address;
 mod app;
+mod beginning;
 mod bridges;
 mod budget;
 mod certified;
@@ -32,6 +33,8 @@ mod serve;
 mod signals;
 mod sources;
 mod table;
+mod totals;
+mod version;
 mod visible;
 
 use clap::Parser as _;

@@ -19,7 +19,7 @@ pub(crate) use self::{
     state::StateMetrics,
 };
 
-use crate::{learned::LearnedMetrics, push::LaneFigures};
+use crate::{learned::LearnedMetrics, push::LaneFigures, version};
 use ::rules::Group;
 use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec};
 use remediation::{Learned, Plan, Unattended, config::Workload};
@@ -88,10 +88,16 @@ impl Metrics {
         register.add_process()?;
         let build = register.int_gauges(
             "build_info",
-            "Always 1; its labels tell the version.",
-            &["version"],
+            "Always 1; its labels tell the version, the commit, and by what and for what it was built.",
+            &["version", "revision", "rustc", "target"],
         )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let labels = [
+            version::VERSION,
+            version::COMMIT,
+            version::RUSTC,
+            version::TARGET,
+        ];
+        build.with_label_values(&labels).set(1);
         Ok(Self {
             reload_successful: register.add(IntGauge::new(
                 "foreshadow_config_last_reload_successful",
@@ -155,6 +161,11 @@ impl Metrics {
             rules,
             groups: keys,
         };
+    }
+
+    /// The sum of a counter over its series that have all of these label values, whatever their labels.
+    pub(crate) fn total(&self, name: &str, values: &[&str]) -> u64 {
+        self.register.total(name, values)
     }
 
     /// All of it in Prometheus' text format, what is looked up included.

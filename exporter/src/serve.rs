@@ -2,12 +2,14 @@
 
 use crate::{
     app::App,
+    beginning,
     certified::CertifiedAcceptor,
     cli::Serve,
     connections::{self, Connections, HEAD_LIMIT, Listener, Peer, TrackingAcceptor},
     door::Door,
     http, journal, keeper, logs, report,
     signals::Signals,
+    totals, version,
 };
 use anyhow::Context as _;
 use axum_server::{Handle, Server};
@@ -33,6 +35,13 @@ const OPEN_LIMIT: Duration = Duration::from_secs(15);
 /// Runs the service until a signal ends it.
 pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     logs::start(flags.log_level, flags.log_format)?;
+    info!(
+        version = version::VERSION,
+        commit = version::COMMIT,
+        rustc = version::RUSTC,
+        target = version::TARGET,
+        "starting Foreshadow"
+    );
     // Before anything that takes its time: a signal without a listener ends the program on the spot.
     let mut signals = Signals::listen()?;
     let started = tokio::select! {
@@ -51,7 +60,9 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     let actions = tokio::spawn(act(app.clone()));
     let keeper = tokio::spawn(keeper::keep(app.clone()));
     let watch = tokio::spawn(journal::watch(app.clone()));
-    info!(version = env!("CARGO_PKG_VERSION"), %address, tls = tls.is_some(), "server is ready to receive web requests");
+    tokio::spawn(beginning::tell_prometheus(app.clone()));
+    tokio::spawn(totals::tell(app.clone()));
+    info!(%address, tls = tls.is_some(), "server is ready to receive web requests");
 
     let handle = Handle::new();
     let stop = tokio::spawn(stop(signals, app.clone(), handle.clone()));

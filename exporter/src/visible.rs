@@ -46,7 +46,7 @@ fn replaced(
 }
 
 /// Control characters, direction marks, and what takes no room. Joiners stay, as some scripts need them.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'

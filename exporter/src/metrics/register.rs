@@ -48,6 +48,32 @@ impl Register {
         Ok(String::from_utf8(text)?)
     }
 
+    /// The sum of a counter over its series that have all of these label values.
+    pub(super) fn total(&self, name: &str, values: &[&str]) -> u64 {
+        let families = self.registry.gather();
+        let series = families
+            .iter()
+            .filter(|family| family.name() == name)
+            .flat_map(|family| family.get_metric());
+        let has = |metric: &&prometheus::proto::Metric| {
+            let labels = metric.get_label();
+            values
+                .iter()
+                .all(|value| labels.iter().any(|label| label.value() == *value))
+        };
+        let sum: f64 = series
+            .filter(has)
+            .map(|metric| metric.get_counter().value())
+            .sum();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a sum of counts is a whole number that is not negative"
+        )]
+        let sum = sum as u64;
+        sum
+    }
+
     pub(crate) fn counters(
         &self,
         name: &str,

@@ -42,7 +42,7 @@ async fn a_wrong_configuration_leaves_the_running_one_in_place() {
     f.process.terminate(Duration::from_secs(20)).await.unwrap();
     let log = fs::read_to_string(f.process.log()).unwrap();
     assert!(
-        log.contains("configuration not loaded") && log.contains("message=stopped"),
+        log.contains("configuration not loaded") && log.contains("msg=stopped"),
         "{log}"
     );
 }

@@ -238,7 +238,7 @@ async fn models_that_cannot_be_saved_stop_nothing() {
     let failures = told.matches("level=error").count();
     assert_eq!(failures, 2, "one each save: {told}");
     assert!(
-        told.contains("models could not be saved") && told.contains("message=stopped"),
+        told.contains("models could not be saved") && told.contains("msg=stopped"),
         "{told}"
     );
 }

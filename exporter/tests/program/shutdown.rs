@@ -33,6 +33,6 @@ async fn half_a_request_and_a_silent_prometheus_do_not_hold_up_the_end() {
     f.process.terminate(PATIENCE).await.unwrap();
     assert!(asked.elapsed() < PATIENCE, "it had to be killed");
     let log = fs::read_to_string(f.process.log()).unwrap();
-    assert!(log.contains("message=stopped"), "{log}");
+    assert!(log.contains("msg=stopped"), "{log}");
     drop(idle);
 }
