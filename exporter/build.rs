@@ -21,7 +21,10 @@ fn main() {
     println!("cargo::rustc-env=FORESHADOW_COMMIT={commit}");
     println!("cargo::rustc-env=FORESHADOW_RUSTC={compiler}");
     println!("cargo::rustc-env=FORESHADOW_TARGET={}", variable("TARGET"));
-    println!("cargo::rustc-env=FORESHADOW_PROFILE={}", variable("PROFILE"));
+    println!(
+        "cargo::rustc-env=FORESHADOW_PROFILE={}",
+        variable("PROFILE")
+    );
     println!("cargo::rerun-if-changed=build.rs");
     // Written at each commit and each change of branch.
     if let Some(log) = said("git", &["rev-parse", "--git-path", "logs/HEAD"]) {

@@ -173,6 +173,7 @@ fn expressions() -> Vec<String> {
             ("${forecast}", forecast.as_str()),
             ("$label", "service"),
             ("$value", "checkout"),
+            ("$horizon", "5m"),
             ("$lower_quantile", "0.05"),
             ("$upper_quantile", "0.95"),
             ("$__rate_interval", "1m"),

@@ -36,22 +36,25 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
             api.pass_on("api/v1/actions/export", &query).await
         }
         ActionsCommand::Approve { id } => {
-            let body = seen(&api, &id).await?.with_plan()?;
-            api.decide(&id, "approve", body).await
+            let seen = seen(&api, &id).await?;
+            api.decide(&seen.id(), "approve", seen.with_plan()?).await
         }
         ActionsCommand::Override { id, replicas } => {
-            let mut body = seen(&api, &id).await?.with_plan()?;
+            let seen = seen(&api, &id).await?;
+            let (id, mut body) = (seen.id(), seen.with_plan()?);
             body["replicas"] = json!(replicas);
             api.decide(&id, "override", body).await
         }
         ActionsCommand::Reject { id, reason } => {
-            let mut body = seen(&api, &id).await?.without_plan();
+            let seen = seen(&api, &id).await?;
+            let (id, mut body) = (seen.id(), seen.without_plan());
             body["reason"] = json!(reason);
             api.decide(&id, "reject", body).await
         }
         ActionsCommand::Rollback { id } => {
-            let body = seen(&api, &id).await?.without_plan();
-            api.decide(&id, "rollback", body).await
+            let seen = seen(&api, &id).await?;
+            api.decide(&seen.id(), "rollback", seen.without_plan())
+                .await
         }
     }
 }
@@ -65,6 +68,11 @@ async fn seen(api: &Api, id: &str) -> anyhow::Result<Seen> {
 }
 
 impl Seen {
+    /// Its whole identifier: what was asked for may be the beginning of another's by now, too.
+    fn id(&self) -> String {
+        text(&self.0, "id")
+    }
+
     /// The body of a decision about a plan, which there has to be.
     fn with_plan(self) -> anyhow::Result<Value> {
         let plan = self.0["plan_hash"].clone();

@@ -60,7 +60,10 @@ pub(crate) async fn tell_prometheus(app: Arc<App>) {
         Ok(_) => info!("Prometheus answers"),
         Err(error) => {
             let error = format!("{:#}", anyhow::Error::new(error));
-            warn!(error, "Prometheus does not answer: rules are tried again at each interval");
+            warn!(
+                error,
+                "Prometheus does not answer: rules are tried again at each interval"
+            );
         }
     }
 }
@@ -90,7 +93,10 @@ impl FirstForecasts {
     /// Waits for the forecast rules of some groups, from now on.
     pub(crate) fn of(groups: &[rules::Group]) -> Self {
         let rules = groups.iter().flat_map(|group| {
-            let forecasts = group.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Forecast(_)));
+            let forecasts = group
+                .rules
+                .iter()
+                .filter(|rule| matches!(rule.kind, RuleKind::Forecast(_)));
             forecasts.map(|rule| (group.name.clone(), rule.kind.name().to_owned()))
         });
         let waiting = Waiting {
@@ -108,8 +114,14 @@ impl FirstForecasts {
         let after = format!("{:.1}s", self.begun.elapsed().as_secs_f64());
         for said in self.said(report) {
             match said {
-                Said::First { rule, n_series } => info!(after, rule, series = n_series, "first forecasts"),
-                Said::All { n_series } => info!(after, series = n_series, "all forecast rules give forecasts"),
+                Said::First { rule, n_series } => {
+                    info!(after, rule, series = n_series, "first forecasts")
+                }
+                Said::All { n_series } => info!(
+                    after,
+                    series = n_series,
+                    "all forecast rules give forecasts"
+                ),
             }
         }
     }
@@ -118,7 +130,9 @@ impl FirstForecasts {
         let mut said = Vec::new();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for one in &report.rules {
-            let Ok(evaluated) = &one.outcome else { continue };
+            let Ok(evaluated) = &one.outcome else {
+                continue;
+            };
             let key = (report.group.clone(), one.rule.clone());
             // Without an origin there is no forecast.
             if evaluated.oldest_origin.is_none() || !waiting.rules.remove(&key) {
@@ -139,7 +153,6 @@ impl FirstForecasts {
         said
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -177,7 +190,10 @@ mod tests {
         let first = FirstForecasts::of(&groups.unwrap());
         assert_eq!(first.said(&report("a", 0)), []);
         let rule = "a".to_owned();
-        assert_eq!(first.said(&report("a", 2)), [Said::First { rule, n_series: 2 }]);
+        assert_eq!(
+            first.said(&report("a", 2)),
+            [Said::First { rule, n_series: 2 }]
+        );
         assert_eq!(first.said(&report("a", 2)), []);
         assert_eq!(first.said(&report("b", 3)), [Said::All { n_series: 5 }]);
         assert_eq!(first.said(&report("b", 3)), []);

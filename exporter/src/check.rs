@@ -6,7 +6,9 @@ use crate::{
     say::{remark, say},
     sources,
 };
+use rules::{Group, RuleKind};
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -37,7 +39,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
             let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
             let found = match Problems::collect(problems) {
                 Some(problems) => Err(problems),
-                None => Ok(format!("{} found", counted(rules, "rule"))),
+                None => Ok(format!("{} found{}", counted(rules, "rule"), made(&groups))),
             };
             let names: Vec<_> = files
                 .iter()
@@ -62,12 +64,32 @@ fn config(file: &Path) -> Result<String, Problems> {
     };
     let rules: usize = config.groups.iter().map(|group| group.rules.len()).sum();
     let found = format!(
-        "{}, {} found",
+        "{}, {} found{}",
         counted(rules, "rule"),
-        counted(config.remediation.workloads.len(), "workload")
+        counted(config.remediation.workloads.len(), "workload"),
+        made(&config.groups)
     );
     let lines = std::iter::once(found).chain(ways);
     Ok(lines.collect::<Vec<_>>().join("\n  "))
+}
+
+/// How many series forecast rules make of one, as the end of a sentence; nothing where there is no such rule.
+fn made(groups: &[Group]) -> String {
+    let rules = groups.iter().flat_map(|group| &group.rules);
+    let numbers = rules.filter_map(|rule| match &rule.kind {
+        RuleKind::Forecast(rule) => Some(rule.n_gauges()),
+        RuleKind::Record(_) => None,
+    });
+    let numbers: BTreeSet<usize> = numbers.collect();
+    match (numbers.first(), numbers.last()) {
+        (Some(fewest), Some(most)) if fewest == most => {
+            format!(", about {most} series for each input series")
+        }
+        (Some(fewest), Some(most)) => {
+            format!(", about {fewest} to {most} series for each input series")
+        }
+        _ => String::new(),
+    }
 }
 
 /// A web configuration with the certificates that it names.
@@ -112,7 +134,23 @@ fn tell(file: &Path, outcome: Result<String, Problems>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::counted;
+    use super::*;
+
+    #[test]
+    fn series_made_of_one_are_told_where_there_is_a_forecast() {
+        let groups = |rules: &str| {
+            rules::parse("r.yml", &format!("groups: [{{name: g, rules: [{rules}]}}]")).unwrap()
+        };
+        let short = "{forecast: a, expr: up, horizons: [5m, 15m, 1h]}";
+        let long = "{forecast: b, expr: up, horizons: [1h], quantiles: [0.5]}";
+        assert_eq!(made(&groups("{record: a, expr: up}")), "");
+        assert_eq!(
+            made(&groups(short)),
+            ", about 19 series for each input series"
+        );
+        let both = made(&groups(&format!("{short}, {long}")));
+        assert_eq!(both, ", about 5 to 19 series for each input series");
+    }
 
     #[test]
     fn one_thing_is_not_counted_in_the_plural() {

@@ -1,5 +1,13 @@
 //! The command line.
 
+mod generated;
+mod offline;
+mod states;
+
+pub(crate) use generated::{completions, manual};
+pub(crate) use offline::{Backtest, Forecast, Format, Named, Source, Subject, Threshold, Written};
+use states::action_state;
+
 use crate::{
     address::Address,
     listen::{ExternalUrl, ListenAddress},
@@ -7,9 +15,8 @@ use crate::{
     version,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use forecast::{Bounds, ModelKind, Settings};
-use series::{DurationError, PromDuration};
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use clap_complete::Shell;
+use std::path::PathBuf;
 
 /// Foreshadow adds the future to Prometheus.
 #[derive(Debug, Parser)]
@@ -33,43 +40,13 @@ pub(crate) enum Command {
     Forecast(Forecast),
     /// List actions and decide on them
     Actions(Actions),
-}
-
-/// Where series are read from.
-#[derive(Debug, Args)]
-pub(crate) struct Source {
-    /// CSV files, or folders of them: a header, a column `timestamp`, one column a series
-    #[arg(long, value_name = "FILE|DIR", num_args = 1.., required_unless_present = "query", conflicts_with = "query")]
-    pub(crate) csv: Vec<PathBuf>,
-    /// Address of the Prometheus that `--query` asks
-    #[arg(
-        long = "prometheus.url",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:9090"
-    )]
-    pub(crate) prometheus_url: Address,
-    /// PromQL that gives the series
-    #[arg(long, value_name = "EXPR")]
-    pub(crate) query: Option<String>,
-}
-
-/// A duration, and how it was written: `24h` stays `24h` in reports, although Prometheus would write `1d`.
-#[derive(Debug, Clone)]
-pub(crate) struct Written {
-    pub(crate) text: String,
-    pub(crate) length: Duration,
-}
-
-impl FromStr for Written {
-    type Err = DurationError;
-
-    fn from_str(text: &str) -> Result<Self, DurationError> {
-        let length = text.parse::<PromDuration>()?.get();
-        Ok(Self {
-            text: text.to_owned(),
-            length,
-        })
-    }
+    /// Print what makes a shell complete commands and flags
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, in the format of man(7)
+    Man,
 }
 
 /// How a report is written.
@@ -81,80 +58,6 @@ pub(crate) enum ReportFormat {
     Json,
 }
 
-/// How a forecast is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Aligned columns
-    Table,
-    /// One object a line
-    Json,
-    /// A drawing in the terminal
-    Plot,
-}
-
-/// The model that forecasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Model {
-    /// Seasons, level and slope that every sample moves a little
-    Online,
-    /// MSTL where history suffices, the seasonal naive model elsewhere
-    Auto,
-    /// MSTL with an AutoETS trend
-    Mstl,
-    /// The value one season ago
-    SeasonalNaive,
-}
-
-impl From<Model> for ModelKind {
-    fn from(model: Model) -> Self {
-        match model {
-            Model::Online => Self::Online,
-            Model::Auto => Self::Auto,
-            Model::Mstl => Self::Mstl,
-            Model::SeasonalNaive => Self::SeasonalNaive,
-        }
-    }
-}
-
-/// Which series are forecast, and how.
-#[derive(Debug, Args)]
-pub(crate) struct Subject {
-    #[command(flatten)]
-    pub(crate) source: Source,
-    /// Time from sample to sample
-    #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub(crate) step: PromDuration,
-    /// The most history that a model sees
-    #[arg(long, value_name = "DURATION", default_value = "14d")]
-    pub(crate) history: PromDuration,
-    /// Season lengths [default: found in the history]
-    #[arg(long, value_name = "DURATION,...", value_delimiter = ',')]
-    season: Vec<PromDuration>,
-    /// The model
-    #[arg(long, value_enum, default_value = "online")]
-    model: Model,
-}
-
-impl Subject {
-    /// How a series is to be forecast that cannot leave some bounds.
-    pub(crate) fn settings(&self, bounds: Bounds, horizon: &Written) -> Settings {
-        let seasons = self.season.iter().map(|season| season.get()).collect();
-        Settings {
-            model: self.model.into(),
-            seasons: Some(seasons).filter(|seasons: &Vec<Duration>| !seasons.is_empty()),
-            bounds,
-            max_horizon: horizon.length,
-        }
-    }
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    let value = text.parse::<f64>().map_err(|error| error.to_string())?;
-    Some(value)
-        .filter(|value| value.is_finite())
-        .ok_or_else(|| "a threshold is a finite number".to_owned())
-}
-
 fn at_least_one(text: &str) -> Result<usize, String> {
     let n: usize = text
         .parse()
@@ -162,44 +65,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     Some(n)
         .filter(|&n| n > 0)
         .ok_or_else(|| "at least one connection is needed".to_owned())
-}
-
-/// A rolling-origin test.
-#[derive(Debug, Args)]
-pub(crate) struct Backtest {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-    /// How far ahead each window reaches
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub(crate) horizon: Written,
-    /// Windows a series; the last one ends with the series
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) origins: usize,
-    /// Time from one origin to the next
-    #[arg(long, value_name = "DURATION", default_value = "20h50m")]
-    pub(crate) stride: PromDuration,
-    /// Foresee also the chance of exceeding this value within each horizon
-    #[arg(long, value_name = "VALUE", value_parser = finite, allow_negative_numbers = true)]
-    pub(crate) threshold: Option<f64>,
-    /// Write every forecast to a file, one JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) forecasts: Option<PathBuf>,
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) format: ReportFormat,
-}
-
-/// A forecast from now on.
-#[derive(Debug, Args)]
-pub(crate) struct Forecast {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-    /// How far ahead
-    #[arg(long, value_name = "DURATION", default_value = "6h")]
-    pub(crate) horizon: Written,
-    /// How it is written
-    #[arg(long, value_enum, default_value = "plot")]
-    pub(crate) format: Format,
 }
 
 /// Flags of the service, named as Prometheus names its own.
@@ -276,6 +141,8 @@ pub(crate) struct Actions {
     #[arg(
         long = "foreshadow.url",
         value_name = "URL",
+        env = "FORESHADOW_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:9755",
         global = true
     )]
@@ -294,7 +161,7 @@ pub(crate) enum ActionsCommand {
     List(ActionsList),
     /// One action with its history
     Show {
-        /// The action's id
+        /// The action's id, or as much of its beginning as tells it from all others
         id: String,
         /// How it is written
         #[arg(long, value_enum, default_value = "table")]
@@ -308,12 +175,12 @@ pub(crate) enum ActionsCommand {
     },
     /// Let an action that awaits approval go ahead
     Approve {
-        /// The action's id
+        /// The action's id, or as much of its beginning or end as tells it from all others
         id: String,
     },
     /// Let an action go ahead with another number of replicas
     Override {
-        /// The action's id
+        /// The action's id, or as much of its beginning or end as tells it from all others
         id: String,
         /// How many there are to be
         #[arg(long, value_name = "N")]
@@ -321,7 +188,7 @@ pub(crate) enum ActionsCommand {
     },
     /// Turn an action down before it takes effect
     Reject {
-        /// The action's id
+        /// The action's id, or as much of its beginning or end as tells it from all others
         id: String,
         /// Why, for the journal
         #[arg(long)]
@@ -329,7 +196,7 @@ pub(crate) enum ActionsCommand {
     },
     /// Put back what an action changed
     Rollback {
-        /// The action's id
+        /// The action's id, or as much of its beginning or end as tells it from all others
         id: String,
     },
 }
@@ -341,7 +208,7 @@ pub(crate) struct ActionsList {
     #[arg(long, value_name = "NAME")]
     pub(crate) workload: Option<String>,
     /// Only those in this state
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = action_state())]
     pub(crate) state: Option<String>,
     /// The most that are listed, up to 1000
     #[arg(long, value_name = "N", default_value_t = 100)]

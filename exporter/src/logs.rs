@@ -47,7 +47,7 @@ where
             Self::Logfmt => writeln!(writer, "{}", line.logfmt()),
             Self::Json => {
                 writeln!(writer, "{}", visible_json(&line.json().to_string()))
-            },
+            }
         }
     }
 }

@@ -57,10 +57,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(check) => Ok(check::check(&check)),
         Command::Serve(flags) => in_runtime(serve::serve(flags)),
+        Command::Completions { shell } => Ok(print(&cli::completions(shell))),
+        Command::Man => Ok(print(&cli::manual()?)),
         Command::Backtest(request) => offline::backtest::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Forecast(request) => offline::forecast::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Actions(request) => in_runtime(actions::run(request)),
     }
+}
+
+fn print(bytes: &[u8]) -> ExitCode {
+    say::pass_on(bytes);
+    ExitCode::SUCCESS
 }
 
 /// Runs to the end, and does not wait for threads that read from a file system that hangs.

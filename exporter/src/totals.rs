@@ -85,11 +85,15 @@ mod tests {
     fn a_day_counts_what_came_since_the_day_before() {
         let metrics = Metrics::new().unwrap();
         let evaluations = |rule: &str| metrics.rules.evaluations.with_label_values(&["g", rule]);
-        let transitions = |state: &str| metrics.actions.transitions.with_label_values(&["w", state]);
+        let transitions =
+            |state: &str| metrics.actions.transitions.with_label_values(&["w", state]);
         evaluations("a").inc_by(3);
         transitions("applying").inc();
         let first = Totals::of(&metrics);
-        assert_eq!((first.evaluations, first.effects, first.proposed), (3, 1, 0));
+        assert_eq!(
+            (first.evaluations, first.effects, first.proposed),
+            (3, 1, 0)
+        );
         evaluations("b").inc_by(2);
         transitions("proposed").inc();
         let day = Totals::of(&metrics).since(first);

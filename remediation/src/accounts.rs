@@ -10,6 +10,15 @@ impl Remediation {
         self.journal.open_actions().await
     }
 
+    /// Identifiers of actions that begin with a text of hexadecimal digits and dashes: at most `limit`, in order.
+    pub async fn actions_beginning_with(
+        &self,
+        beginning: &str,
+        limit: u32,
+    ) -> Result<Vec<ActionId>, StoreError> {
+        self.journal.actions_beginning_with(beginning, limit).await
+    }
+
     /// An action with its history, looks and alerts.
     pub async fn record(&self, id: ActionId) -> Result<Record, StoreError> {
         self.journal.record(id).await

@@ -37,8 +37,19 @@ pub(crate) const PLAIN: &str = "[A-Za-z0-9_./:@=+,-]{1,200}";
 
 /// Why a text cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the template cannot be rendered: {0}")]
-pub struct TemplateError(minijinja::Error);
+pub enum TemplateError {
+    /// A name that stands for nothing.
+    #[error("the template cannot be rendered: there is no `{name}`, only {}", known.join(", "))]
+    Unknown {
+        /// The name, as far as it can be told.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// Anything else.
+    #[error("the template cannot be rendered: {0}")]
+    Rendering(minijinja::Error),
+}
 
 impl Place {
     /// A place for values that match an expression as a whole.
@@ -53,13 +64,14 @@ impl Template {
         let text = text.into();
         environment(&place)
             .template_from_str(&text)
-            .map_err(TemplateError)?;
+            .map_err(TemplateError::Rendering)?;
         Ok(Self { text, place })
     }
 
     /// Fills in a target and, where one is to be ensured, a shape; a name that is not there is an error, not
     /// an empty text.
     pub fn render(&self, target: &Target, shape: Option<Shape>) -> Result<String, TemplateError> {
+        let target_names: Vec<String> = target.iter().map(|(name, _)| name.clone()).collect();
         let target = target
             .iter()
             .map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
@@ -71,15 +83,47 @@ impl Template {
                 context.push(("idle", Value::from(fleets.idle)));
             }
         }
+        let names: Vec<&str> = context.iter().map(|(name, _)| *name).collect();
+        let known = names_of(&names, &target_names);
         environment(&self.place)
             .render_str(&self.text, Value::from_iter(context))
-            .map_err(TemplateError)
+            .map_err(|error| self.named(error, known))
+    }
+
+    /// An error with the name that stands for nothing, where that is what is wrong.
+    fn named(&self, error: minijinja::Error, known: Vec<String>) -> TemplateError {
+        if error.kind() != ErrorKind::UndefinedError {
+            return TemplateError::Rendering(error);
+        }
+        let environment = environment(&self.place);
+        let used = environment
+            .template_from_str(&self.text)
+            .map(|template| template.undeclared_variables(true));
+        let mut unknown: Vec<String> = used
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|name| !known.contains(name))
+            .collect();
+        unknown.sort();
+        match unknown.into_iter().next() {
+            Some(name) => TemplateError::Unknown { name, known },
+            None => TemplateError::Rendering(error),
+        }
     }
 
     /// Whether there is a place for a value in it.
     pub fn has_places(&self) -> bool {
         self.text.contains("{{") || self.text.contains("{%")
     }
+}
+
+/// Names that a template may use: all but `target` as they are, and each part of that.
+fn names_of(names: &[&str], of_target: &[String]) -> Vec<String> {
+    let plain = names.iter().filter(|name| **name != "target");
+    let plain = plain.map(|name| (*name).to_owned());
+    plain
+        .chain(of_target.iter().map(|name| format!("target.{name}")))
+        .collect()
 }
 
 fn environment(place: &Place) -> Environment<'static> {

@@ -147,7 +147,7 @@ workloads:
             "c.yml:6: workloads[0].sizing.quantile: quantile 95 is not between 0 and 1",
             "c.yml:6: workloads[0].sizing.step_down: no more than 100% can be taken away",
             "c.yml:6: workloads[0].sizing.step_up: `2` is not a percentage above zero: write a number and a percent sign, like 25%",
-            "c.yml:7: workloads[0].mode: \"maybe\" is not a mode (observe, approve or auto)",
+            "c.yml:7: workloads[0].mode: \"maybe\" is not a mode: expected observe, approve, auto",
             "c.yml:8: workloads[0].grace: `90` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m",
             "c.yml:9: workloads[0].approval.on_timeout: `shrug` is not one of reject, approve",
             "c.yml:9: workloads[0].approval.timeout: must be longer than 0s",
@@ -221,7 +221,7 @@ fn a_body_is_tried_out_with_each_workload() {
     );
     check_body(
         "{{ replicas }}{{ target.name }}",
-        "the template cannot be rendered: undefined value (in <string>:1)",
+        "the template cannot be rendered: there is no `target.name`, only replicas",
     );
 }
 

@@ -17,24 +17,50 @@ pub const MAX_BYTES: usize = 1 << 20;
 
 /// Reads the groups of one file. `file_name` is what problems are reported under.
 pub fn parse(file_name: &str, text: &str) -> Result<Vec<Group>, Problems> {
-    if text.len() > MAX_BYTES {
-        return Err(too_large(file_name));
+    let (groups, problems) = read(file_name, text);
+    match Problems::collect(problems) {
+        Some(problems) => Err(problems),
+        None => Ok(groups),
     }
-    let mut names = HashSet::new();
+}
+
+/// The same for a file that may have problems: its groups with the rules that are sound, and what is wrong with the rest.
+pub fn read(file_name: &str, text: &str) -> (Vec<Group>, Vec<Problem>) {
+    if text.len() > MAX_BYTES {
+        return (Vec::new(), too_large(file_name).into_iter().collect());
+    }
+    let (mut names, mut groups) = (HashSet::new(), Vec::new());
     let mut read = |node: &Node| {
-        let group = group(file_name, node)?;
-        if !names.insert(group.name.clone()) {
-            node.problem(format!("group `{}` is there twice", group.name));
+        let mut sound = Vec::new();
+        let whole = group(file_name, node, &mut sound);
+        let name = whole.as_ref().map(|group| group.name.clone());
+        if let Some(name) = &name
+            && !names.insert(name.clone())
+        {
+            node.problem(format!("group `{name}` is there twice"));
         }
-        Some(group)
+        groups.push(whole.unwrap_or_else(|| Group {
+            file: file_name.to_owned(),
+            name: String::new(),
+            interval: None,
+            query_offset: None,
+            limit: defaults::LIMIT,
+            labels: Labels::default(),
+            rules: sound,
+        }));
+        name.map(drop)
     };
-    Document::parse(file_name, text)?.check(|root| {
-        // As promtool has it, a file of comments alone has no groups.
-        if root.is_null() {
-            return Some(Vec::new());
-        }
-        root.map(|fields| fields.required("groups", |node| node.list(&mut read)))
-    })
+    let outcome = Document::parse(file_name, text).and_then(|document| {
+        document.check(|root| {
+            // As promtool has it, a file of comments alone has no groups.
+            if root.is_null() {
+                return Some(Vec::new());
+            }
+            root.map(|fields| fields.required("groups", |node| node.list(&mut read)))
+        })
+    });
+    let problems = outcome.err().map(|problems| problems.into_iter().collect());
+    (groups, problems.unwrap_or_default())
 }
 
 fn too_large(file_name: &str) -> Problems {
@@ -80,14 +106,20 @@ fn identity(kind: &RuleKind) -> (&str, &Labels, Option<&str>) {
     }
 }
 
-fn group(file: &str, node: &Node) -> Option<Group> {
+/// Reads a group; `sound` gets the rules that can be read, also where others cannot.
+fn group(file: &str, node: &Node, sound: &mut Vec<Rule>) -> Option<Group> {
+    let mut rule = |node: &Node| {
+        let rule = rule(node)?;
+        sound.push(rule.clone());
+        Some(rule)
+    };
     node.map(|fields| {
         let name = fields.required("name", Node::string);
         let interval = fields.optional("interval", positive);
         let query_offset = fields.optional("query_offset", duration);
         let limit = fields.optional("limit", limit).unwrap_or(defaults::LIMIT);
         let labels = fields.optional("labels", |node| labels(node, &forecast::TAKEN));
-        let rules = fields.required("rules", |node| node.list(rule));
+        let rules = fields.required("rules", |node| node.list(&mut rule));
         let labels = labels.unwrap_or_default();
         Some(Group {
             file: file.to_owned(),

@@ -25,7 +25,7 @@ pub use engine::{
     Bookmark, Course, CurveError, CurvePlan, Engine, Family, Foreseen, Input, Meaning, Options,
     Predicted, Refused, Restored, Restoring, RuleStatus, Saving,
 };
-pub use file::{MAX_BYTES, check_all, parse};
+pub use file::{MAX_BYTES, check_all, parse, read};
 pub use frames::is_saved_state;
 pub use report::{Evaluated, Failure, FailureReason, GroupReport, RuleReport, Shortened};
 pub use rule::{ForecastRule, Group, NamedHorizon, RecordRule, Rule, RuleKind, defaults};

@@ -121,6 +121,12 @@ impl ForecastRule {
         self.settings.max_horizon
     }
 
+    /// Gauges that each series of the input is served as, once its forecasts could be judged: for each horizon the
+    /// quantiles, the scaled error and the coverage of two bands, and the score of the last sample.
+    pub fn n_gauges(&self) -> usize {
+        self.horizons.len() * (self.quantiles.len() + 3) + 1
+    }
+
     /// Samples of one series in a history without gaps.
     pub fn n_history(&self) -> usize {
         self.step.count(self.history)

@@ -104,10 +104,21 @@ impl Serialize for ActionId {
 
 /// A text that is not one of a closed list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {what}")]
+#[error("{text:?} is not {what}{}", listed(known))]
 pub struct UnknownWord {
     pub(crate) what: &'static str,
     pub(crate) text: String,
+    /// The words of the list; none where there are too many to be told.
+    pub(crate) known: &'static [&'static str],
+}
+
+/// Tells the words that would have been known.
+fn listed(known: &[&str]) -> String {
+    if known.is_empty() {
+        String::new()
+    } else {
+        format!(": expected {}", known.join(", "))
+    }
 }
 
 impl UnknownWord {
@@ -115,6 +126,14 @@ impl UnknownWord {
         Self {
             what,
             text: text.chars().take(80).collect(),
+            known: &[],
+        }
+    }
+
+    pub(crate) fn among(what: &'static str, text: &str, known: &'static [&'static str]) -> Self {
+        Self {
+            known,
+            ..Self::new(what, text)
         }
     }
 }
@@ -152,7 +171,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, $crate::UnknownWord> {
                 let named = |one: &&Self| one.as_str() == text;
                 let found = Self::ALL.iter().find(named).copied();
-                found.ok_or_else(|| $crate::UnknownWord::new($what, text))
+                found.ok_or_else(|| $crate::UnknownWord::among($what, text, &[$($word),+]))
             }
         }
 
@@ -222,7 +241,7 @@ impl State {
 
 words! {
     /// Who decides about an action.
-    Mode, "a mode (observe, approve or auto)":
+    Mode, "a mode":
     /// Nothing is ever done; what would have been is written down.
     Observe = "observe",
     /// A person decides, within a time limit.
@@ -267,7 +286,8 @@ mod tests {
             assert_eq!(state.as_str().parse(), Ok(*state));
         }
         let error = "nonsense".parse::<State>().unwrap_err();
-        assert_eq!(error.to_string(), "\"nonsense\" is not a state");
+        let told = "\"nonsense\" is not a state: expected proposed, awaiting_approval, grace, ";
+        assert!(error.to_string().starts_with(told), "{error}");
     }
 
     #[test]

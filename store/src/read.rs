@@ -60,6 +60,27 @@ impl Journal {
         rows.iter().map(rows::action).collect()
     }
 
+    /// Identifiers of actions that begin with a text of hexadecimal digits and dashes: at most `limit`, in order.
+    pub async fn actions_beginning_with(
+        &self,
+        beginning: &str,
+        limit: u32,
+    ) -> Result<Vec<ActionId>, StoreError> {
+        // `g` is what comes after all digits, and after the dash.
+        let rows = sqlx::query(
+            "SELECT * FROM actions WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT $2",
+        )
+        .bind(beginning.to_ascii_lowercase())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(doing(
+            "look for an action by the beginning of its identifier",
+        ))?;
+        let id = |row| rows::action(row).map(|action| action.id);
+        rows.iter().map(id).collect()
+    }
+
     /// One action as it stands.
     pub async fn current(&self, id: ActionId) -> Result<Action, StoreError> {
         let failed = doing("read an action");

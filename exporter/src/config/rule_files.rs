@@ -21,10 +21,10 @@ pub(super) fn load(node: &Node, base: &Path) -> Option<(Vec<Group>, Vec<Problem>
 pub(crate) fn parse_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<Group>, Vec<Problem>) {
     let (mut groups, mut problems) = (Vec::new(), Vec::new());
     for path in files {
-        match parse(&path) {
-            Ok(found) => groups.extend(found),
-            Err(found) => problems.extend(found),
-        }
+        // Sound rules of a file that has problems are held against the others all the same.
+        let (found, wrong) = parse(&path);
+        groups.extend(found);
+        problems.extend(wrong);
     }
     if let Err(found) = rules::check_all(&groups) {
         problems.extend(found);
@@ -32,10 +32,15 @@ pub(crate) fn parse_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<Group>
     (groups, problems)
 }
 
-fn parse(path: &Path) -> Result<Vec<Group>, Problems> {
+fn parse(path: &Path) -> (Vec<Group>, Vec<Problem>) {
     let name = path.display().to_string();
-    let text = read(path).map_err(|e| Problems::unreadable(&name, &e))?;
-    rules::parse(&name, &text)
+    match read(path) {
+        Ok(text) => rules::read(&name, &text),
+        Err(error) => {
+            let problems = Problems::unreadable(&name, &error).into_iter();
+            (Vec::new(), problems.collect())
+        }
+    }
 }
 
 /// The text, or a little more of it than a rule file may have.

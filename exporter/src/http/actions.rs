@@ -1,6 +1,7 @@
 //! The action journal and its controls.
 
 pub(super) mod export;
+mod short;
 
 use super::{App, Caller, failure, success};
 use axum::{
@@ -68,9 +69,38 @@ pub(super) async fn list(State(app): State<Arc<App>>, Asked(query): Asked<ListQu
     };
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     match with_histories(&app, &filter, limit).await {
+        Ok(actions) if actions.is_empty() => match stranger(&app, filter).await {
+            Ok(None) => success(actions),
+            Ok(Some(sentence)) => failure(StatusCode::NOT_FOUND, sentence),
+            Err(error) => refused(error.into()),
+        },
         Ok(actions) => success(actions),
         Err(error) => refused(error.into()),
     }
+}
+
+/// A sentence about a workload that neither the configuration nor the journal knows.
+async fn stranger(app: &App, filter: ActionFilter) -> Result<Option<String>, StoreError> {
+    let Some(name) = filter.workload else {
+        return Ok(None);
+    };
+    let configured = app.remediation.workload_names();
+    if configured.contains(&name) {
+        return Ok(None);
+    }
+    let any = ActionFilter {
+        workload: Some(name.clone()),
+        ..ActionFilter::default()
+    };
+    if !app.remediation.actions(&any, 1).await?.is_empty() {
+        return Ok(None);
+    }
+    let known = match &configured[..] {
+        [] => "there is none".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    let sentence = format!("no workload {name:?} is configured, nor has it an action: {known}");
+    Ok(Some(sentence))
 }
 
 async fn with_histories(
@@ -115,16 +145,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// The action that an address names; what is no identifier is refused.
+/// The action that an address names, by its identifier or by as much of its beginning as tells it from all others.
 pub(super) struct Named(ActionId);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl FromRequestParts<Arc<App>> for Named {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let id = Path::<String>::from_request_parts(parts, state).await;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let id = Path::<String>::from_request_parts(parts, app).await;
         let Path(id) = id.map_err(|error| failure(error.status(), error.body_text()))?;
-        id.parse().map(Self).map_err(|error| unknown(&error))
+        match id.parse::<ActionId>() {
+            Ok(id) => Ok(Self(id)),
+            Err(_) if short::is_beginning(&id) => {
+                let found = app
+                    .remediation
+                    .actions_beginning_with(&id, short::TOLD)
+                    .await;
+                let found = found.map_err(|error| refused(error.into()))?;
+                short::only(&id, &found).map(Self)
+            }
+            Err(error) => Err(unknown(&error)),
+        }
     }
 }
 

@@ -104,10 +104,9 @@ impl Visit for Line {
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no number for NaN and infinities.
-        let value = Some(value).filter(|value| value.is_finite()).map_or_else(
-            || Value::from(value.to_string()),
-            Value::from,
-        );
+        let value = Some(value)
+            .filter(|value| value.is_finite())
+            .map_or_else(|| Value::from(value.to_string()), Value::from);
         self.note(field, value);
     }
 }
@@ -189,6 +188,9 @@ mod tests {
             r#"ts=2026-01-01T00:00:00.000Z level=info msg="rule evaluated" series=3 rule=a:b"#
         );
         let json = line.json();
-        assert_eq!((&json["msg"], &json["series"]), (&"rule evaluated".into(), &3.into()));
+        assert_eq!(
+            (&json["msg"], &json["series"]),
+            (&"rule evaluated".into(), &3.into())
+        );
     }
 }

@@ -1,18 +1,23 @@
 //! `foreshadow backtest`: how good forecasts would have been.
 
+mod breach;
 mod report;
 
-use super::{input, input::Named};
-use crate::cli::{Backtest, Written};
-use anyhow::{Context as _, ensure};
-use forecast::{
-    BreachOdds, Fitted,
-    backtest::{Forecast, LEVELS, Protocol, Score, Window, windows},
+use super::{
+    input::{self, Named},
+    subject::Subject,
 };
+use crate::{
+    cli::{Backtest, Written},
+    say::complain,
+};
+use anyhow::{Context as _, ensure};
+use breach::{Breach, breaches};
+use forecast::backtest::{Forecast, LEVELS, Protocol, Score, Window, windows};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
-use series::{PromDuration, Step};
+use series::PromDuration;
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal as _, Write as _},
@@ -33,19 +38,10 @@ struct Tried {
     model: &'static str,
     /// Ours and the naive one's, for each horizon reported.
     scores: Vec<Option<(Score, Score)>>,
-    /// For each horizon reported; empty where no threshold was given.
+    /// For each of the series' thresholds and each horizon reported.
     breaches: Vec<Breach>,
     fit: Duration,
     predict: Duration,
-}
-
-/// What was foreseen of a breach within a horizon, and whether it came.
-#[derive(Debug, Clone, Copy)]
-struct Breach {
-    /// The probability; `None` where the history was too short to check one.
-    foreseen: Option<f64>,
-    /// `None` where a gap may hide one.
-    came: Option<bool>,
 }
 
 /// A horizon that is reported: its name, and how many steps it has.
@@ -53,41 +49,77 @@ type Reported<'a> = (&'a str, usize);
 
 /// Forecasts every window of every series, in parallel over the cores, and prints how they turned out.
 pub(crate) fn run(request: &Backtest) -> anyhow::Result<()> {
-    let step = Step::new(request.subject.step.get())?;
-    let horizon = step.count(request.horizon.length);
-    ensure!(horizon > 0, "the horizon must be longer than 0s");
-    ensure!(
-        request.origins < 2 || step.count(request.stride.get()) > 0,
-        "the stride from one origin to the next must be a step at least"
-    );
-    let protocol = Protocol {
-        horizon,
-        origins: request.origins,
-        stride: step.count(request.stride.get()),
-        history: step.count(request.subject.history.get()),
-        season: step.count(NAIVE_SEASON).max(2),
-    };
-    let stretch = request.stride.get() * u32::try_from(request.origins).unwrap_or(u32::MAX);
-    let reach = request.subject.history.get() + request.horizon.length + stretch;
-    let input = input::read(&request.subject.source, step, reach)?;
+    let subject = Subject::of(&request.subject, horizons(&request.horizon))?;
+    let protocol = protocol(&subject, request)?;
+    let n_origins = u32::try_from(request.origins.get()).unwrap_or(u32::MAX);
+    let stretch = request.stride.get().saturating_mul(n_origins);
+    let reach = subject.history + subject.furthest() + stretch;
+    let input = input::read(&subject, reach)?;
     let series = &input.series;
-    let horizons = horizons(&request.horizon, step);
     for named in series {
         if windows(&named.history, protocol).is_empty() {
-            eprintln!(
-                "foreshadow: {} is left out: {}",
-                named.name,
-                unfit(named, protocol)
-            );
+            let why = unfit(named, protocol);
+            complain(format_args!("{} is left out: {why}", named.name));
         }
     }
-    let tried = try_all(series, protocol, request, &horizons);
+    warn_of_idle_thresholds(request, series);
+    let test = Test {
+        subject: &subject,
+        request,
+        horizons: reported(&subject),
+    };
+    let tried = try_all(series, protocol, &test);
     ensure!(!tried.is_empty(), "there is no window to try in any series");
     if let Some(file) = &request.forecasts {
-        write_forecasts(file, series, &tried, &horizons)?;
+        write_forecasts(file, series, &tried, &test.horizons)?;
     }
-    report::print(series, &tried, &horizons, request);
+    report::print(series, &tried, &test);
     input.check()
+}
+
+/// What is tried on each window.
+struct Test<'a> {
+    subject: &'a Subject<'a>,
+    request: &'a Backtest,
+    horizons: Vec<Reported<'a>>,
+}
+
+fn protocol(subject: &Subject<'_>, request: &Backtest) -> anyhow::Result<Protocol> {
+    let (step, origins) = (subject.step, request.origins.get());
+    let horizon = step.count(subject.furthest());
+    ensure!(
+        horizon > 0,
+        "the horizon must be a step at least, which is {}",
+        PromDuration::new(step.get())
+    );
+    ensure!(
+        origins < 2 || step.count(request.stride.get()) > 0,
+        "the stride from one origin to the next must be a step at least, which is {}",
+        PromDuration::new(step.get())
+    );
+    Ok(Protocol {
+        horizon,
+        origins,
+        stride: step.count(request.stride.get()),
+        history: step.count(subject.history),
+        season: step.count(NAIVE_SEASON).max(2),
+    })
+}
+
+/// A threshold that is for no series is a typing error most often.
+fn warn_of_idle_thresholds(request: &Backtest, series: &[Named]) {
+    for (idx, threshold) in request.thresholds.iter().enumerate() {
+        let is_used = |named: &Named| {
+            breach::for_series(&request.thresholds, named)
+                .iter()
+                .any(|(used, _)| *used == idx)
+        };
+        if !series.iter().any(is_used) {
+            complain(format_args!(
+                "no series is meant by the threshold `{threshold}`"
+            ));
+        }
+    }
 }
 
 /// Why a series has no window.
@@ -105,20 +137,27 @@ fn unfit(named: &Named, protocol: Protocol) -> String {
     )
 }
 
-fn horizons(whole: &Written, step: Step) -> Vec<Reported<'_>> {
-    let short = Some(SHORT_HORIZON).filter(|(_, short)| *short < whole.length);
-    let all = short
-        .into_iter()
-        .chain([(whole.text.as_str(), whole.length)]);
-    all.map(|(name, ahead)| (name, step.count(ahead))).collect()
+/// The horizons of a request without a rule.
+fn horizons(whole: &Written) -> Vec<Written> {
+    let (text, length) = SHORT_HORIZON;
+    let text = text.to_owned();
+    let short = Some(Written { text, length }).filter(|short| short.length < whole.length);
+    short.into_iter().chain([whole.clone()]).collect()
 }
 
-fn try_all(
-    series: &[Named],
-    protocol: Protocol,
-    request: &Backtest,
-    horizons: &[Reported<'_>],
-) -> Vec<Tried> {
+/// Horizons with their steps. One that is shorter than a step cannot be told from the next.
+fn reported<'a>(subject: &'a Subject<'_>) -> Vec<Reported<'a>> {
+    let all = subject.horizons.iter();
+    all.map(|horizon| {
+        (
+            horizon.text.as_str(),
+            subject.step.count(horizon.length).max(1),
+        )
+    })
+    .collect()
+}
+
+fn try_all(series: &[Named], protocol: Protocol, test: &Test<'_>) -> Vec<Tried> {
     let all: Vec<(usize, Window)> = series
         .iter()
         .enumerate()
@@ -130,10 +169,11 @@ fn try_all(
         .collect();
     let bar = progress(all.len());
     let tried = all.par_iter().filter_map(|(idx, window)| {
-        let tried = try_one(*idx, window, request, horizons);
+        let named = &series[*idx];
+        let tried = try_one(*idx, named, window, test);
         bar.inc(1);
         tried
-            .map_err(|e| bar.println(format!("foreshadow: {}: {e}", series[*idx].name)))
+            .map_err(|e| bar.println(format!("foreshadow: {}: {e}", named.name)))
             .ok()
     });
     let tried = tried.collect();
@@ -152,11 +192,11 @@ fn progress(n_windows: usize) -> ProgressBar {
 
 fn try_one(
     series: usize,
+    named: &Named,
     window: &Window,
-    request: &Backtest,
-    horizons: &[Reported<'_>],
+    test: &Test<'_>,
 ) -> Result<Tried, forecast::FitError> {
-    let settings = request.subject.settings(window.bounds(), &request.horizon);
+    let settings = test.subject.settings(window.bounds());
     let begun = Instant::now();
     let fitted = forecast::fit(&window.history, &settings)?;
     let fit = begun.elapsed();
@@ -164,56 +204,25 @@ fn try_one(
     let forecast = Forecast::of(&*fitted, window.came.len());
     let predict = begun.elapsed();
     let naive = window.naive();
-    let scores = horizons.iter().map(|(_, n_steps)| {
+    let scores = test.horizons.iter().map(|(_, n_steps)| {
         Some((
             window.score(&forecast, *n_steps)?,
             window.score(&naive, *n_steps)?,
         ))
     });
     let scores = scores.collect();
-    let breaches = request
-        .threshold
-        .map(|threshold| breaches(&*fitted, window, threshold, request, horizons));
+    let thresholds = breach::for_series(&test.request.thresholds, named);
+    let breaches = breaches(window, &*fitted, &settings, &thresholds, &test.horizons);
     Ok(Tried {
         series,
         forecast,
         model: fitted.model(),
         scores,
-        breaches: breaches.unwrap_or_default(),
+        breaches,
         fit,
         predict,
     })
 }
-
-fn breaches(
-    fitted: &dyn Fitted,
-    window: &Window,
-    threshold: f64,
-    request: &Backtest,
-    horizons: &[Reported<'_>],
-) -> Vec<Breach> {
-    let settings = request.subject.settings(window.bounds(), &request.horizon);
-    let lengths: Vec<usize> = horizons.iter().map(|(_, n_steps)| *n_steps).collect();
-    let odds = BreachOdds::replayed(&window.history, &settings, &lengths).unwrap_or_default();
-    let breach = |(idx, n_steps): (usize, &usize)| {
-        let odds = odds.get(idx);
-        let foreseen = odds.and_then(|odds| odds.probability(fitted, threshold, SEED));
-        Breach {
-            foreseen: foreseen.map(series::Probability::get),
-            came: has_breached(&window.came[..*n_steps], threshold),
-        }
-    };
-    lengths.iter().enumerate().map(breach).collect()
-}
-
-fn has_breached(came: &[f64], threshold: f64) -> Option<bool> {
-    let is_seen = came.iter().any(|value| *value > threshold);
-    let is_whole = came.iter().all(|value| !value.is_nan());
-    (is_seen || is_whole).then_some(is_seen)
-}
-
-/// Sample paths are drawn with this seed, so that a backtest gives the same numbers each time.
-const SEED: u64 = 1;
 
 fn write_forecasts(
     file: &Path,
@@ -233,10 +242,17 @@ fn write_forecasts(
             "levels": LEVELS,
             "values": one.forecast.values,
         });
-        if !one.breaches.is_empty() {
-            let chances = one.breaches.iter().map(|breach| json!(breach.foreseen));
-            let horizons = horizons.iter().map(|(name, _)| (*name).to_owned());
-            let all: Map<String, Value> = horizons.zip(chances).collect();
+        // The first threshold of the series; a second one has a line in the report alone.
+        if let Some(first) = one.breaches.first() {
+            let of_first = one
+                .breaches
+                .iter()
+                .filter(|breach| breach.threshold == first.threshold);
+            let chance = |breach: &Breach| {
+                let (name, _) = horizons[breach.horizon];
+                (name.to_owned(), json!(breach.foreseen))
+            };
+            let all: Map<String, Value> = of_first.map(chance).collect();
             line["breach_probability"] = Value::Object(all);
         }
         writeln!(out, "{line}").with_context(writing)?;

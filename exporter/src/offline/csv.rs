@@ -2,7 +2,7 @@
 
 use crate::say::complain;
 use anyhow::{Context as _, bail, ensure};
-use series::{Sample, Timestamp};
+use series::{Labels, Sample, Timestamp};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 1 << 30;
 pub(crate) struct Column {
     /// The file's path under the folder given, without `.csv`; followed by `:COLUMN` where there are several.
     pub(crate) name: String,
+    /// Of a series of Prometheus; files name columns alone.
+    pub(crate) labels: Option<Labels>,
     /// In order of time; blanks are left out.
     pub(crate) samples: Vec<Sample>,
 }
@@ -114,6 +116,7 @@ fn parse(name: &str, text: &str) -> anyhow::Result<Vec<Column>> {
         samples.dedup_by_key(|sample| sample.at);
         Column {
             name: title(*column),
+            labels: None,
             samples,
         }
     });

@@ -3,6 +3,8 @@
 use super::{
     input::{self, Named},
     plot::{Plot, number},
+    subject::Subject,
+    terminal::drawing_width,
 };
 use crate::{
     cli::{Forecast, Format},
@@ -12,7 +14,7 @@ use crate::{
 use anyhow::ensure;
 use forecast::{Bounds, Fitted};
 use serde_json::json;
-use series::{PromDuration, Quantile, Step, Timestamp};
+use series::{Quantile, Timestamp};
 
 /// The edges of the band, and the median between them.
 const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
@@ -22,18 +24,16 @@ const TABLE_ROWS: usize = 12;
 
 /// Forecasts every series and prints what is foreseen; a series without enough history says so.
 pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
-    let step = Step::new(request.subject.step.get())?;
-    let reach = request.subject.history.get();
-    let mut input = input::read(&request.subject.source, step, reach)?;
+    let subject = Subject::of(&request.subject, vec![request.horizon.clone()])?;
+    let (step, reach) = (subject.step, subject.history);
+    let mut input = input::read(&subject, reach)?;
     for named in &mut input.series {
         named.keep_last(step.count(reach).max(1));
     }
-    let n_steps = step.count(request.horizon.length).max(1);
+    let n_steps = step.count(subject.furthest()).max(1);
+    let settings = subject.settings(Bounds::UNLIMITED);
     let mut n_foreseen = 0;
     for named in &input.series {
-        let settings = request
-            .subject
-            .settings(Bounds::UNLIMITED, &request.horizon);
         let fitted = match forecast::fit(&named.history, &settings) {
             Ok(fitted) => fitted,
             Err(error) => {
@@ -48,7 +48,7 @@ pub(crate) fn run(request: &Forecast) -> anyhow::Result<()> {
             Format::Table | Format::Plot => {
                 let gap = if n_foreseen == 1 { "" } else { "\n" };
                 let body = match request.format {
-                    Format::Plot => plot(named, &foreseen, request),
+                    Format::Plot => plot(named, &foreseen),
                     Format::Table | Format::Json => rows(&foreseen),
                 };
                 say(&format!("{gap}{} ({})\n{body}", named.name, fitted.model()));
@@ -102,19 +102,15 @@ fn rows(foreseen: &Foreseen) -> String {
     table(columns, &rows.collect::<Vec<_>>())
 }
 
-fn plot(named: &Named, foreseen: &Foreseen, request: &Forecast) -> String {
+fn plot(named: &Named, foreseen: &Foreseen) -> String {
     // As much past as future, for the eye to compare.
     let values = named.history.values();
     let shown = &values[values.len().saturating_sub(foreseen.len())..];
     let plot = Plot {
         actual: shown.to_vec(),
         foreseen: foreseen.iter().map(|(_, values)| *values).collect(),
+        now: named.history.end(),
+        step: named.history.step().get(),
     };
-    let before = named.history.step().get() * u32::try_from(shown.len()).unwrap_or(u32::MAX);
-    let after = request.horizon.text.as_str();
-    if before == request.horizon.length {
-        plot.draw(after, after)
-    } else {
-        plot.draw(&PromDuration::new(before).to_string(), after)
-    }
+    plot.draw(drawing_width())
 }

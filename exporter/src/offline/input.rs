@@ -1,7 +1,7 @@
 //! Which series a one-off forecast or backtest reads: CSV files, or a Prometheus query.
 
-use super::csv;
-use crate::{cli::Source, clock, redact::redacted, say::complain, visible::visible};
+use super::{csv, subject::Subject};
+use crate::{clock, redact::redacted, say::complain, visible::visible};
 use anyhow::{Context as _, bail, ensure};
 use forecast::History;
 use prometheus_api::{Client, Limits, MAX_POINTS, QueryError, Shrinking};
@@ -14,6 +14,8 @@ use std::{
 /// One series, under the name that reports give it.
 pub(crate) struct Named {
     pub(crate) name: String,
+    /// Of a series of Prometheus.
+    pub(crate) labels: Option<Labels>,
     /// What was measured, in order of time.
     samples: Vec<Sample>,
     pub(crate) history: History,
@@ -58,16 +60,22 @@ impl Input {
 
 /// Reads all series on the grid of `step`. A file that cannot be read, and a series without a finite sample, are
 /// left out with a word on standard error.
-pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Result<Input> {
-    let (columns, n_unreadable) = match (&source.csv[..], &source.query) {
-        ([], Some(query)) => (from_prometheus(source, query, step, reach)?, 0),
-        (paths, _) => csv::read(paths)?,
+pub(crate) fn read(subject: &Subject<'_>, reach: Duration) -> anyhow::Result<Input> {
+    let (columns, n_unreadable) = match &subject.query {
+        Some(query) => (from_prometheus(subject, query, reach)?, 0),
+        None => csv::read(&subject.source.csv)?,
     };
     let mut series = Vec::new();
-    for csv::Column { name, samples } in columns {
-        match History::from_samples(&samples, step) {
+    for csv::Column {
+        name,
+        labels,
+        samples,
+    } in columns
+    {
+        match History::from_samples(&samples, subject.step) {
             Ok(history) => series.push(Named {
                 name: visible(&name).into_owned(),
+                labels,
                 samples,
                 history,
             }),
@@ -82,14 +90,14 @@ pub(crate) fn read(source: &Source, step: Step, reach: Duration) -> anyhow::Resu
 }
 
 fn from_prometheus(
-    source: &Source,
+    subject: &Subject<'_>,
     query: &str,
-    step: Step,
     reach: Duration,
 ) -> anyhow::Result<Vec<csv::Column>> {
+    let step = subject.step;
+    let url = subject.source.prometheus_url.url("prometheus.url")?;
     let limits = Limits::default();
     let http = reqwest::Client::builder().timeout(limits.timeout).build()?;
-    let url = source.prometheus_url.url("prometheus.url")?;
     let client = Client::new(url.clone(), http, limits);
     let end = clock::now().align_down(step.get());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -105,6 +113,7 @@ fn from_prometheus(
     }
     let column = |(labels, samples): (Labels, Vec<Sample>)| csv::Column {
         name: labels.to_string(),
+        labels: Some(labels),
         samples,
     };
     Ok(series.into_iter().map(column).collect())

@@ -5,3 +5,5 @@ mod csv;
 pub(crate) mod forecast;
 mod input;
 mod plot;
+mod subject;
+mod terminal;

@@ -1,44 +1,104 @@
-//! A plot in the terminal: what was measured, the median foreseen, its band, and the line of now.
+//! A plot in the terminal: what was measured, the median foreseen, its band, and the line of now, over clock times.
+
+mod axis;
+
+use axis::{Clock, Scale};
+use series::Timestamp;
+use std::time::Duration;
 
 /// What is drawn, on one scale of time; every list oldest first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plot {
-    /// Values before now; NaN is a gap.
+    /// Values up to now; NaN is a gap.
     pub(crate) actual: Vec<f64>,
     /// Lower end of the band, median and upper end, after now.
     pub(crate) foreseen: Vec<[f64; 3]>,
+    /// The time of the last value.
+    pub(crate) now: Timestamp,
+    /// Time from value to value.
+    pub(crate) step: Duration,
 }
 
-/// The size of the drawing, without its axis.
-const WIDTH: usize = 72;
+/// Rows of the drawing, without its axis.
 const HEIGHT: usize = 16;
+
+/// The fewest columns that anything can be seen in.
+const MIN_WIDTH: usize = 20;
 
 /// The inside of the band.
 const SHADE: char = '░';
 
-/// Room for the numbers on the left.
-const AXIS: usize = 10;
+/// The columns of the drawing, and the one of now.
+struct Canvas {
+    columns: Vec<[char; HEIGHT]>,
+    now: usize,
+}
 
 impl Plot {
-    /// Draws into text. `before` and `after` say how far the plot reaches to the left and right of now.
-    pub(crate) fn draw(&self, before: &str, after: &str) -> String {
+    /// Draws into text whose lines have at most so many columns, as long as there are enough for a drawing at all.
+    pub(crate) fn draw(&self, width: usize) -> String {
         let (low, high) = self.range();
-        let n_before = self.actual.len();
-        let total = (n_before + self.foreseen.len()).max(1);
-        let now = n_before * WIDTH / total;
-        let mut columns = vec![[' '; HEIGHT]; WIDTH];
-        columns[now.min(WIDTH - 1)] = ['│'; HEIGHT];
+        let scale = Scale::of(low, high);
+        let edge = scale.width();
+        let width = width.saturating_sub(edge + 2).max(MIN_WIDTH);
+        let canvas = self.canvas(width, (low, high));
+        let labels: Vec<(usize, String)> = scale
+            .labels()
+            .map(|(value, text)| (row_of(value, (low, high)), text))
+            .collect();
+        let mut lines: Vec<String> = (0..HEIGHT)
+            .map(|row| {
+                let label = labels.iter().find(|(at, _)| *at == row);
+                let (text, mark) = label.map_or(("", '│'), |(_, text)| (text, '┤'));
+                let drawn: String = canvas.columns.iter().map(|column| column[row]).collect();
+                format!("{text:>edge$} {mark}{}", drawn.trim_end())
+            })
+            .collect();
+        let clock = self.clock(width);
+        lines.extend(
+            clock
+                .axis(canvas.now)
+                .map(|line| format!("{:edge$} {line}", "")),
+        );
+        lines.push(format!(
+            "{:edge$}  • measured  ━ median  {SHADE} 5 % to 95 %  │ now, {} UTC",
+            "",
+            axis::day_and_time(self.now)
+        ));
+        lines.join("\n") + "\n"
+    }
+
+    fn n_steps(&self) -> usize {
+        (self.actual.len() + self.foreseen.len()).max(1)
+    }
+
+    /// The clock times of columns.
+    fn clock(&self, width: usize) -> Clock {
+        let n_before = u32::try_from(self.actual.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let n_steps = u32::try_from(self.n_steps()).unwrap_or(u32::MAX);
+        Clock {
+            start: self.now - self.step.saturating_mul(n_before),
+            span: self.step.saturating_mul(n_steps),
+            width,
+        }
+    }
+
+    fn canvas(&self, width: usize, range: (f64, f64)) -> Canvas {
+        let total = self.n_steps();
+        let now = (self.actual.len() * width / total).min(width - 1);
+        let mut columns = vec![[' '; HEIGHT]; width];
+        columns[now] = ['│'; HEIGHT];
         for (idx, column) in columns.iter_mut().enumerate() {
-            let first = idx * total / WIDTH;
-            let last = ((idx + 1) * total / WIDTH).max(first + 1);
-            for (row, sign) in (first..last).flat_map(|step| self.signs(step, (low, high))) {
+            let first = idx * total / width;
+            let last = ((idx + 1) * total / width).max(first + 1);
+            for (row, sign) in (first..last).flat_map(|step| self.signs(step, range)) {
                 // Shade goes behind everything else.
                 if sign != SHADE || matches!(column[row], ' ' | '│') {
                     column[row] = sign;
                 }
             }
         }
-        frame(&columns, (low, high), now, (before, after))
+        Canvas { columns, now }
     }
 
     /// What is drawn for one step: rows and signs, the shade first.
@@ -89,40 +149,6 @@ fn row_of(value: f64, (low, high): (f64, f64)) -> usize {
     HEIGHT - 1 - row
 }
 
-fn frame(
-    columns: &[[char; HEIGHT]],
-    (low, high): (f64, f64),
-    now: usize,
-    (before, after): (&str, &str),
-) -> String {
-    let row = |idx: usize| {
-        let share = 1.0 - idx as f64 / (HEIGHT - 1) as f64;
-        let is_labelled = idx.is_multiple_of(5);
-        let label = if is_labelled {
-            number(low + share * (high - low))
-        } else {
-            String::new()
-        };
-        let row: String = columns.iter().map(|column| column[idx]).collect();
-        format!("{label:>AXIS$} ┤{}", row.trim_end())
-    };
-    let mut lines: Vec<String> = (0..HEIGHT).map(row).collect();
-    let line: String = (0..WIDTH)
-        .map(|column| if column == now { '┴' } else { '─' })
-        .collect();
-    lines.push(format!("{:>AXIS$} └{line}", ""));
-    let left = format!("-{before}");
-    let to_now = (now + 1).saturating_sub(left.chars().count() + 1).max(1);
-    let to_end = WIDTH
-        .saturating_sub(now + 3 + after.chars().count() + 1)
-        .max(1);
-    lines.push(format!(
-        "{:>AXIS$}  {left}{:to_now$}now{:to_end$}+{after}",
-        "", "", ""
-    ));
-    lines.join("\n") + "\n"
-}
-
 /// Four digits that matter.
 pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
@@ -142,42 +168,50 @@ pub(crate) fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
+    fn waves(n: i32) -> Plot {
+        let wave = |i: i32| 50.0 + 40.0 * (f64::from(i) / 6.0).sin();
+        let foreseen = (n..2 * n).map(|i| {
+            let spread = f64::from(i - n + 2) / 3.0;
+            [wave(i) - spread, wave(i), wave(i) + spread]
+        });
+        Plot {
+            actual: (0..n).map(wave).collect(),
+            foreseen: foreseen.collect(),
+            now: Timestamp::from_seconds(1_764_593_700),
+            step: Duration::from_mins(5),
+        }
+    }
+
     #[test]
     fn actual_band_median_and_the_line_of_now_are_drawn() {
-        let actual = (0..36)
-            .map(|i| 50.0 + 40.0 * (f64::from(i) / 6.0).sin())
-            .collect();
-        let foreseen = (36..72).map(|i| {
-            let (median, spread) = (
-                50.0 + 40.0 * (f64::from(i) / 6.0).sin(),
-                f64::from(i - 34) / 3.0,
-            );
-            [median - spread, median, median + spread]
-        });
-        let plot = Plot {
-            actual,
-            foreseen: foreseen.collect(),
-        };
-        insta::assert_snapshot!(plot.draw("3h", "3h"));
+        insta::assert_snapshot!(waves(36).draw(80));
+    }
+
+    #[test]
+    fn every_line_fits_the_width_and_the_drawing_fills_it() {
+        for width in [60, 80, 120, 200] {
+            let drawn = waves(36).draw(width);
+            let widths = drawn.lines().map(|line| line.chars().count());
+            assert!(widths.clone().all(|n| n <= width), "{drawn}");
+            assert_eq!(widths.max(), Some(width), "{drawn}");
+        }
     }
 
     #[test]
     fn nothing_and_level_lines_can_be_drawn_too() {
-        for plot in [
-            Plot {
-                actual: vec![],
-                foreseen: vec![],
-            },
-            Plot {
-                actual: vec![5.0; 3],
-                foreseen: vec![[5.0; 3]],
-            },
-            Plot {
-                actual: vec![f64::NAN],
-                foreseen: vec![[0.0, f64::MAX, f64::INFINITY]],
-            },
-        ] {
-            assert_eq!(plot.draw("1h", "1h").lines().count(), HEIGHT + 2);
+        let cases: [(Vec<f64>, Vec<[f64; 3]>); 4] = [
+            (vec![], vec![]),
+            (vec![5.0; 3], vec![[5.0; 3]]),
+            (vec![f64::NAN], vec![[0.0, f64::MAX, f64::INFINITY]]),
+            (vec![-f64::MAX, f64::MAX], vec![[0.0; 3]]),
+        ];
+        for (actual, foreseen) in cases {
+            let plot = Plot {
+                actual,
+                foreseen,
+                ..waves(1)
+            };
+            assert_eq!(plot.draw(80).lines().count(), HEIGHT + 3);
         }
     }
 }

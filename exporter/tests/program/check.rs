@@ -48,6 +48,29 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
+fn rules_that_are_there_twice_are_told_beside_other_problems() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "groups:\n- name: one\n  rules:\n  - {forecast: a, expr: up}\n  - {forecast: b, expr: 'sum('}\n  \
+                 - {forecast: a, expr: down}\n";
+    fs::write(dir.path().join("rules.yml"), rules).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+    let output = command
+        .current_dir(dir.path())
+        .args(["check", "rules", "rules.yml"])
+        .output();
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(said.contains("FAILED: 2 problems"), "{said}");
+    assert!(
+        said.contains("rules.yml:5: groups[0].rules[1].expr: is not PromQL"),
+        "{said}"
+    );
+    assert!(
+        said.contains("rules.yml:6: `a` with these labels is given by rules.yml:4 already"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_schema_of_rule_files_is_printed() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
     let output = command.args(["check", "schema"]).output().unwrap();
@@ -64,7 +87,8 @@ fn the_rules_of_the_demo_are_good() {
     let output = output.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
-        output.status.success() && said.contains("SUCCESS: 3 rules found"),
+        output.status.success()
+            && said.contains("SUCCESS: 3 rules found, about 13 to 41 series for each input series"),
         "{said}"
     );
 }

@@ -24,6 +24,7 @@ mod secrets;
 mod shutdown;
 mod staleness;
 mod stand_in;
+mod terminal;
 mod tls;
 mod upstream;
 mod world;

@@ -171,12 +171,16 @@ fn a_table_ends_with_one_line_for_each_horizon() {
         &["backtest", "--csv", "set/waves.csv", "--origins", "1"],
     );
     let text = String::from_utf8(output.stdout).unwrap();
-    let last: Vec<_> = text.lines().rev().take(3).map(str::trim_start).collect();
-    assert!(last[2].starts_with("HORIZON  SERIES  REL MASE"), "{text}");
+    let lines = text.lines().map(str::trim_start);
+    let totals: Vec<_> = lines
+        .skip_while(|line| !line.starts_with("HORIZON  SERIES  REL MASE"))
+        .take(3)
+        .collect();
     assert!(
-        last[1].starts_with("1h") && last[0].starts_with("24h"),
+        totals[1].starts_with("1h") && totals[2].starts_with("24h"),
         "{text}"
     );
+    assert!(text.contains("REL SQL     below 1 is better"), "{text}");
 }
 
 #[test]
@@ -188,6 +192,8 @@ fn what_cannot_be_tested_is_said_in_a_sentence() {
     )
     .unwrap();
     fs::write(dir.path().join("bad.csv"), "timestamp,value\nnoon,1\n").unwrap();
+    let rules = "groups: [{name: g, rules: [{forecast: a, expr: up}]}]";
+    fs::write(dir.path().join("rules.yml"), rules).unwrap();
     for (args, words) in [
         (&["backtest", "--csv", "short.csv"][..], "no window to try"),
         (
@@ -200,6 +206,29 @@ fn what_cannot_be_tested_is_said_in_a_sentence() {
             "step must be at least 1ms",
         ),
         (&["backtest"], "--csv"),
+        (&["forecast"], "--query"),
+        (
+            &["backtest", "--csv", "short.csv", "--origins", "0"],
+            "at least one window",
+        ),
+        (
+            &[
+                "forecast",
+                "--query",
+                "up",
+                "--prometheus.url",
+                "localhost:9090",
+            ],
+            "takes an address such as http://localhost:9090, got `localhost:9090`",
+        ),
+        (
+            &["forecast", "--rule", "rules.yml:b"],
+            "rules.yml has no forecast rule `b`; it has a",
+        ),
+        (
+            &["forecast", "--rule", "rules.yml:a", "--step", "1m"],
+            "cannot be used with",
+        ),
         (
             &["forecast", "--csv", "short.csv"],
             "no series could be forecast",
@@ -274,8 +303,80 @@ async fn a_query_is_forecast_from_the_real_prometheus() {
     let plot = foreshadow(dir.path(), &[&args[..], &more].concat());
     let plot = String::from_utf8(plot.stdout).unwrap();
     assert!(
-        plot.contains('•') && plot.contains('━') && plot.contains("now"),
+        plot.contains('•') && plot.contains('━') && plot.contains("now, 20"),
         "{plot}"
+    );
+    a_rule_is_tried_as_it_will_run(dir.path(), url);
+}
+
+/// A rule of a file against Prometheus, with thresholds in both directions.
+fn a_rule_is_tried_as_it_will_run(dir: &Path, url: &str) {
+    let rule = "{forecast: 'service:load', expr: load, step: 10m, history: 30h, horizons: [30m, 2h], bounds: [0, null]}";
+    let rules = format!("groups: [{{name: g, rules: [{rule}]}}]");
+    fs::write(dir.join("rules.yml"), rules).unwrap();
+    let rule = "rules.yml:service:load";
+    let flags = "--origins 2 --stride 1h --format json";
+    let flags: Vec<&str> = flags.split(' ').collect();
+    let below = r#"{service="checkout"} < 150"#;
+    let args = [
+        "backtest",
+        "--prometheus.url",
+        url,
+        "--rule",
+        rule,
+        "--threshold",
+        below,
+    ];
+    let output = foreshadow(dir, &[&args[..], &flags].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Two days are too short for three days before an origin: it says so, and of the rule's own step and horizon.
+    assert!(said.contains("3d2h"), "{said}");
+    let plot = foreshadow(dir, &["forecast", "--prometheus.url", url, "--rule", rule]);
+    let plot = String::from_utf8(plot.stdout).unwrap();
+    assert!(
+        plot.contains("load{service=\"checkout\"} (online)"),
+        "{plot}"
+    );
+    let widest = plot.lines().map(|line| line.chars().count()).max();
+    assert_eq!(widest, Some(80), "{plot}");
+}
+
+#[test]
+fn thresholds_have_a_direction_and_are_for_the_series_that_they_name() {
+    let dir = tempfile::tempdir().unwrap();
+    two_series(dir.path());
+    let args = "backtest --csv set --origins 12 --stride 2h --horizon 6h --history 6d";
+    let mut args: Vec<&str> = args.split(' ').collect();
+    args.extend([
+        "--threshold",
+        "waves:steady < 70",
+        "--threshold",
+        "waves:gappy > 260",
+    ]);
+    args.extend(["--threshold", "waves:nobody > 1"]);
+    let output = foreshadow(dir.path(), &args);
+    let (report, said) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(
+        said.contains("no series is meant by the threshold `waves:nobody > 1`"),
+        "{said}"
+    );
+    for (threshold, horizon) in [("waves:steady < 70", "1h"), ("waves:gappy > 260", "6h")] {
+        let line = report
+            .lines()
+            .find(|line| line.starts_with(threshold) && line.contains(horizon));
+        let line = line.unwrap_or_else(|| panic!("no {threshold}\n{report}"));
+        let skill: f64 = line.split_whitespace().last().unwrap().parse().unwrap();
+        assert!(skill > 0.3, "{line}");
+    }
+    args.extend(["--format", "json"]);
+    let rows = lines(&foreshadow(dir.path(), &args).stdout);
+    assert_eq!(rows.len(), 4);
+    assert!(
+        rows.iter().all(|row| row["breach_probability"].is_f64()),
+        "{rows:?}"
     );
 }
 

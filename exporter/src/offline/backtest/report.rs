@@ -1,9 +1,9 @@
 //! The report of a backtest: a line each series and horizon, and the totals.
 
-use super::{Breach, Reported, Tried};
+use super::{Breach, Reported, Test, Tried};
 use crate::{
-    cli::{Backtest, ReportFormat},
-    offline::{input::Named, plot::number},
+    cli::{ReportFormat, Threshold},
+    offline::{input::Named, plot::number, terminal},
     say::say,
     table::{Align, table},
 };
@@ -23,24 +23,43 @@ struct Line<'a> {
 }
 
 /// Prints all lines as the request wants them.
-pub(super) fn print(
-    series: &[Named],
-    tried: &[Tried],
-    horizons: &[Reported<'_>],
-    request: &Backtest,
-) {
+pub(super) fn print(series: &[Named], tried: &[Tried], test: &Test<'_>) {
+    let (horizons, thresholds) = (&test.horizons, &test.request.thresholds);
     let lines = lines(series, tried, horizons);
-    match request.format {
+    match test.request.format {
         ReportFormat::Json => lines
             .iter()
             .for_each(|line| say(&format!("{}\n", to_json(line)))),
         ReportFormat::Table => {
-            say(&format!("{}\n{}", rows(&lines), totals(&lines, horizons)));
-            if let Some(threshold) = request.threshold {
-                say(&format!("\n{}", breaches(tried, horizons, threshold)));
+            let (rows, totals) = (rows(&lines, terminal::width()), totals(&lines, horizons));
+            say(&format!("{rows}\n{totals}"));
+            if !thresholds.is_empty() {
+                say(&format!("\n{}", breaches(tried, horizons, thresholds)));
             }
+            say(&format!("\n{}", legend(!thresholds.is_empty())));
         }
     }
+}
+
+/// What the columns mean. No line is longer than 78 columns.
+fn legend(with_breaches: bool) -> String {
+    let scores = "\
+MASE, SQL   error of the median; loss over all quantiles (scaled: the unit is
+            the naive forecast's mean error in the history, a day before)
+REL MASE,   the same relative to a seasonal naive forecast on the same windows:
+REL SQL     below 1 is better
+COV 80, 95  share of values inside the 80 % and 95 % band
+FIT MS,     milliseconds for one model and for one forecast
+PREDICT MS
+";
+    let breaches = "\
+CAME        share of windows in which the threshold was passed
+FORESEEN    mean of the chances that were foreseen
+BRIER       mean squared difference of the two: 0 is perfect
+SKILL       1 is perfect, 0 no better than always saying CAME
+";
+    let breaches = if with_breaches { breaches } else { "" };
+    format!("{scores}{breaches}")
 }
 
 fn lines<'a>(series: &'a [Named], tried: &[Tried], horizons: &[Reported<'a>]) -> Vec<Line<'a>> {
@@ -66,13 +85,19 @@ fn lines<'a>(series: &'a [Named], tried: &[Tried], horizons: &[Reported<'a>]) ->
                 horizon,
                 model: first.model,
                 row,
-                breaches: Breaches::of(of_series.iter().copied(), column),
+                breaches: first_breaches(&of_series, column),
                 fit,
                 predict,
             });
         }
     }
     lines
+}
+
+/// How breaches of a series' first threshold were foreseen.
+fn first_breaches(of_series: &[&Tried], column: usize) -> Option<Breaches> {
+    let first = of_series.first()?.breaches.first()?.threshold;
+    Breaches::of(of_series.iter().copied(), first, column)
 }
 
 fn to_json(line: &Line) -> serde_json::Value {
@@ -91,40 +116,88 @@ fn to_json(line: &Line) -> serde_json::Value {
     object
 }
 
-fn rows(lines: &[Line]) -> String {
+/// The titles of a line's figures.
+const FIGURES: [&str; 10] = [
+    "HORIZON",
+    "ORIGINS",
+    "MASE",
+    "REL MASE",
+    "SQL",
+    "REL SQL",
+    "COV 80",
+    "COV 95",
+    "FIT MS",
+    "PREDICT MS",
+];
+
+fn figures(line: &Line) -> [String; 10] {
+    let Line { row, .. } = line;
+    [
+        line.horizon.to_owned(),
+        row.origins.to_string(),
+        number(row.ours.mase),
+        number(row.rel_mase),
+        number(row.ours.sql),
+        number(row.rel_sql),
+        format!("{:.2}", row.ours.cov80),
+        format!("{:.2}", row.ours.cov95),
+        number(line.fit * 1e3),
+        number(line.predict * 1e3),
+    ]
+}
+
+/// One table; where its lines do not fit into a terminal, one a series, with the series above it.
+fn rows(lines: &[Line], width: Option<usize>) -> String {
+    let whole = one_table(lines);
+    let longest = whole.lines().map(|line| line.chars().count()).max();
+    match (width, longest) {
+        (Some(width), Some(longest)) if longest > width => a_table_a_series(lines),
+        _ => whole,
+    }
+}
+
+fn one_table(lines: &[Line]) -> String {
     use Align::{Left, Right};
+    let [horizon, rest @ ..] = FIGURES.map(|title| (title, Right));
+    let [a, b, c, d, e, f, g, h, i] = rest;
     let columns = [
         ("SERIES", Left),
-        ("HORIZON", Right),
+        horizon,
         ("MODEL", Left),
-        ("ORIGINS", Right),
-        ("MASE", Right),
-        ("REL MASE", Right),
-        ("SQL", Right),
-        ("REL SQL", Right),
-        ("COV 80", Right),
-        ("COV 95", Right),
-        ("FIT MS", Right),
-        ("PREDICT MS", Right),
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
     ];
     let row = |line: &Line| {
-        let Line { row, .. } = line;
-        [
-            line.series.to_owned(),
-            line.horizon.to_owned(),
-            line.model.to_owned(),
-            row.origins.to_string(),
-            number(row.ours.mase),
-            number(row.rel_mase),
-            number(row.ours.sql),
-            number(row.rel_sql),
-            format!("{:.2}", row.ours.cov80),
-            format!("{:.2}", row.ours.cov95),
-            number(line.fit * 1e3),
-            number(line.predict * 1e3),
-        ]
+        let [horizon, rest @ ..] = figures(line);
+        let [a, b, c, d, e, f, g, h, i] = rest;
+        let (series, model) = (line.series.to_owned(), line.model.to_owned());
+        [series, horizon, model, a, b, c, d, e, f, g, h, i]
     };
     table(columns, &lines.iter().map(row).collect::<Vec<_>>())
+}
+
+fn a_table_a_series(lines: &[Line]) -> String {
+    let mut series: Vec<&str> = Vec::new();
+    for line in lines {
+        if !series.contains(&line.series) {
+            series.push(line.series);
+        }
+    }
+    let columns = FIGURES.map(|title| (title, Align::Right));
+    let block = |name: &str| {
+        let of_series: Vec<_> = lines.iter().filter(|line| line.series == name).collect();
+        let model = of_series.first().map_or("", |line| line.model);
+        let rows: Vec<_> = of_series.into_iter().map(figures).collect();
+        format!("{name} ({model})\n{}", table(columns, &rows))
+    };
+    series.into_iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
 /// One line a horizon: geometric means over series of the figures relative to SeasonalNaive.
@@ -171,8 +244,13 @@ struct Breaches {
 
 impl Breaches {
     /// Of the windows that have a probability and a known outcome; `None` when there are none.
-    fn of<'t>(tried: impl Iterator<Item = &'t Tried>, column: usize) -> Option<Self> {
-        let breaches = tried.filter_map(|one| one.breaches.get(column));
+    fn of<'t>(
+        tried: impl Iterator<Item = &'t Tried>,
+        threshold: usize,
+        column: usize,
+    ) -> Option<Self> {
+        let is_meant = |breach: &&Breach| breach.threshold == threshold && breach.horizon == column;
+        let breaches = tried.filter_map(|one| one.breaches.iter().find(is_meant));
         let checked = |breach: &Breach| {
             let came = f64::from(u8::from(breach.came?));
             Some((breach.foreseen?, came))
@@ -195,8 +273,8 @@ impl Breaches {
     }
 }
 
-/// One line a horizon: what was foreseen of breaches, and what came.
-fn breaches(tried: &[Tried], horizons: &[Reported<'_>], threshold: f64) -> String {
+/// One line a threshold and horizon: what was foreseen of breaches, and what came.
+fn breaches(tried: &[Tried], horizons: &[Reported<'_>], thresholds: &[Threshold]) -> String {
     use Align::{Left, Right};
     let columns = [
         ("BREACH", Left),
@@ -207,19 +285,33 @@ fn breaches(tried: &[Tried], horizons: &[Reported<'_>], threshold: f64) -> Strin
         ("BRIER", Right),
         ("SKILL", Right),
     ];
-    let row = |(column, (horizon, _)): (usize, &Reported<'_>)| {
-        let all = Breaches::of(tried.iter(), column)?;
-        let skill = Some(all.skill()).filter(|skill| skill.is_finite());
-        Some([
-            format!("> {threshold}"),
-            (*horizon).to_owned(),
-            all.n.to_string(),
-            format!("{:.3}", all.came),
-            format!("{:.3}", all.foreseen),
-            format!("{:.3}", all.brier),
-            skill.map_or_else(|| "-".to_owned(), |skill| format!("{skill:.3}")),
-        ])
-    };
-    let rows: Vec<_> = horizons.iter().enumerate().filter_map(row).collect();
+    let mut rows = Vec::new();
+    for (idx, threshold) in thresholds.iter().enumerate() {
+        for (column, (horizon, _)) in horizons.iter().enumerate() {
+            let Some(all) = Breaches::of(tried.iter(), idx, column) else {
+                continue;
+            };
+            let skill = Some(all.skill()).filter(|skill| skill.is_finite());
+            rows.push([
+                threshold.to_string(),
+                (*horizon).to_owned(),
+                all.n.to_string(),
+                format!("{:.3}", all.came),
+                format!("{:.3}", all.foreseen),
+                format!("{:.3}", all.brier),
+                skill.map_or_else(|| "-".to_owned(), |skill| format!("{skill:.3}")),
+            ]);
+        }
+    }
     table(columns, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_the_legend_is_too_long_for_a_terminal() {
+        assert!(legend(true).lines().all(|line| line.chars().count() <= 79));
+    }
 }
