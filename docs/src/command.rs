@@ -31,7 +31,7 @@ pub fn commands(text: &str) -> Vec<String> {
 }
 
 /// A line up to a `#` that begins a word outside quotes.
-pub fn without_comment(line: &str) -> &str {
+fn without_comment(line: &str) -> &str {
     let (mut quote, mut before) = (None, ' ');
     for (idx, letter) in line.char_indices() {
         match (quote, letter) {
@@ -41,6 +41,20 @@ pub fn without_comment(line: &str) -> &str {
             _ => {}
         }
         before = letter;
+    }
+    line
+}
+
+/// A command up to the first `|`, `>` or `&` outside quotes.
+pub fn without_redirection(line: &str) -> &str {
+    let mut quote = None;
+    for (idx, letter) in line.char_indices() {
+        match (quote, letter) {
+            (None, '|' | '>' | '&') => return line[..idx].trim_end(),
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            _ => {}
+        }
     }
     line
 }
@@ -59,6 +73,13 @@ mod tests {
             "ls",
         ];
         assert_eq!(commands(text), expect);
+    }
+
+    #[test]
+    fn a_redirection_is_cut_off_outside_quotes_alone() {
+        assert_eq!(without_redirection("a --b '> 3' > file"), "a --b '> 3'");
+        assert_eq!(without_redirection("a | head"), "a");
+        assert_eq!(without_redirection("a \"x|y\""), "a \"x|y\"");
     }
 
     #[test]

@@ -6,6 +6,6 @@ mod kind;
 mod whole;
 
 pub use block::{Block, blocks, root};
-pub use command::{commands, without_comment};
+pub use command::{commands, without_redirection};
 pub use kind::Kind;
 pub use whole::{File, files};

@@ -1,7 +1,7 @@
 //! Commands of shell examples and sessions.
 
 use crate::{none, of, programs::foreshadow};
-use docs::{Kind, commands, root};
+use docs::{Kind, commands, root, without_redirection};
 use std::{
     fs,
     path::Path,
@@ -49,15 +49,8 @@ fn problem(command: &str) -> Option<String> {
 
 /// Asks for the help behind the command: every word before it is read as the real one would be.
 fn refused_by_foreshadow(command: &str) -> Option<String> {
-    let (words, behind) = match command.find(['|', '>', '&']) {
-        Some(end) if !command[..end].contains('\'') => command.split_at(end),
-        _ => (command, ""),
-    };
-    let line = format!(
-        "{words} --help >/dev/null {}",
-        if behind.starts_with('|') { "" } else { behind }
-    );
-    (!shell(&["-c", line.trim_end()])).then(|| "the program refuses it".to_owned())
+    let line = format!("{} --help", without_redirection(command));
+    (!shell(&["-c", &line])).then(|| "the program refuses it".to_owned())
 }
 
 fn shell(args: &[&str]) -> bool {
