@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use rules::{Evaluated, RuleReport};
     use series::Timestamp;
+    use std::time::Duration;
 
     fn report(rule: &str, series: usize) -> GroupReport {
         let evaluated = Evaluated {

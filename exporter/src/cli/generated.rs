@@ -27,7 +27,7 @@ pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
     whole.render_description_section(&mut page)?;
     for (name, command) in leaves(NAME, &command) {
         page.extend(format!(".SH \"{}\"\n", name.to_uppercase()).bytes());
-        let part = Man::new(command.name(name));
+        let part = Man::new(command);
         let mut rendered = Vec::new();
         part.render_synopsis_section(&mut rendered)?;
         part.render_description_section(&mut rendered)?;

@@ -63,7 +63,7 @@ impl Register {
         };
         let sum: f64 = series
             .filter(has)
-            .map(|metric| metric.get_counter().value())
+            .map(|metric| metric.get_counter().get_value())
             .sum();
         #[expect(
             clippy::cast_possible_truncation,
