@@ -169,6 +169,7 @@ mod tests {
         };
         let rule = RuleReport {
             rule: rule.to_owned(),
+            at: Timestamp::from_seconds(1),
             duration: Duration::ZERO,
             samples_read: 0,
             outcome: Ok(evaluated),
@@ -179,6 +180,7 @@ mod tests {
             at: Timestamp::from_seconds(1),
             duration: Duration::ZERO,
             interval: Duration::from_secs(1),
+            iterations: 1,
             missed: 0,
             rules: vec![rule],
         }

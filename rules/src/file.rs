@@ -45,7 +45,6 @@ pub fn read(file_name: &str, text: &str) -> (Vec<Group>, Vec<Problem>) {
             interval: None,
             query_offset: None,
             limit: defaults::LIMIT,
-            labels: Labels::default(),
             rules: sound,
         }));
         name.map(drop)
