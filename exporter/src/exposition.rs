@@ -4,9 +4,20 @@
 //! itself. The `prometheus` crate writes the program's own metrics, but has no place for series whose names
 //! and labels are the user's.
 
-use rules::{Family, Meaning};
-use series::Labels;
-use std::fmt::Write as _;
+mod line;
+mod negotiation;
+
+use crate::metrics::Collisions;
+use rules::Family;
+use series::{Escaping, is_plain_label_name, is_plain_metric_name};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+pub(crate) use negotiation::Format;
 
 /// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -16,23 +27,54 @@ const PIECE: usize = 64 << 10;
 
 /// Writes gauges piece by piece, grouped by name as the format wants it.
 pub(crate) struct Exposition {
-    families: std::vec::IntoIter<Family>,
-    present: Option<Present>,
+    escaping: Escaping,
+    groups: std::vec::IntoIter<Group>,
+    present: Option<Group>,
+    collisions: Arc<Collisions>,
+    n_left_out: u64,
 }
 
-/// The family that is being written.
-struct Present {
-    family: Family,
-    next_row: usize,
+/// The families that have one name once it is escaped.
+struct Group {
+    name: String,
+    families: Vec<Family>,
+    /// The family and the row that come next.
+    next: (usize, usize),
     /// A family without samples has no head either.
     has_head: bool,
+    care: Option<Care>,
+}
+
+/// What is needed where series may come to the same labels once their names are escaped. Those that need no escaping are
+/// written first, so that they are never the ones that are left out.
+struct Care {
+    is_escaped_turn: bool,
+    hasher: RandomState,
+    /// Hashes of 64 bits of what was written.
+    written: HashSet<u64>,
 }
 
 impl Exposition {
-    pub(crate) fn of(families: Vec<Family>) -> Self {
-        let families = families.into_iter();
-        let present = None;
-        Self { families, present }
+    /// With names escaped as asked for. Series that another one has the labels of once they are escaped are left out.
+    pub(crate) fn of(
+        families: Vec<Family>,
+        escaping: Escaping,
+        collisions: Arc<Collisions>,
+    ) -> Self {
+        let mut groups = BTreeMap::<String, Vec<Family>>::new();
+        for family in families {
+            let name = escaping.metric_name(family.name()).into_owned();
+            groups.entry(name).or_default().push(family);
+        }
+        let groups = groups.into_iter();
+        let groups = groups.map(|(name, families)| Group::new(name, families, escaping));
+        Self {
+            escaping,
+            groups: groups.collect::<Vec<_>>().into_iter(),
+            present: None,
+            collisions,
+            n_left_out: 0,
+        }
     }
 }
 
@@ -42,91 +84,106 @@ impl Iterator for Exposition {
     fn next(&mut self) -> Option<String> {
         let mut text = String::with_capacity(PIECE + PIECE / 8);
         while text.len() < PIECE {
-            if self
-                .present
-                .as_mut()
-                .is_some_and(|present| present.write(&mut text))
+            let present = self.present.as_mut();
+            if let Some(n_left_out) =
+                present.and_then(|present| present.write(&mut text, self.escaping))
             {
+                self.n_left_out += n_left_out;
                 continue;
             }
-            self.present = self.families.next().map(|family| Present {
-                family,
-                next_row: 0,
-                has_head: false,
-            });
+            self.present = self.groups.next();
             if self.present.is_none() {
                 break;
             }
         }
-        (!text.is_empty()).then_some(text)
+        if text.is_empty() {
+            self.collisions.note(self.escaping, self.n_left_out);
+            return None;
+        }
+        Some(text)
     }
 }
 
-impl Present {
-    /// Writes one row; false where there is none left.
-    fn write(&mut self, to: &mut String) -> bool {
-        let family = &self.family;
-        if self.next_row >= family.n_rows() {
-            return false;
-        }
-        family.each(self.next_row, |labels, added, value| {
-            if !self.has_head {
-                put_head(to, family.name(), family.meaning());
-                self.has_head = true;
-            }
-            put_line(to, family.name(), (labels, added), value);
+impl Group {
+    fn new(name: String, families: Vec<Family>, escaping: Escaping) -> Self {
+        let needs_care = escaping != Escaping::AllowUtf8
+            && (families.len() > 1 || families.iter().any(|family| !is_plain(family)));
+        let care = needs_care.then(|| Care {
+            is_escaped_turn: false,
+            hasher: RandomState::new(),
+            written: HashSet::new(),
         });
-        self.next_row += 1;
-        true
-    }
-}
-
-fn put_head(to: &mut String, name: &str, meaning: Meaning) {
-    let help = meaning.help();
-    writeln!(to, "# HELP {name} {help}\n# TYPE {name} gauge").expect("a String takes every text");
-}
-
-/// Writes a sample with shared and added labels, which are both in order of names, in order of names.
-fn put_line(to: &mut String, name: &str, (labels, added): (&Labels, &[(&str, &str)]), value: f64) {
-    to.push_str(name);
-    let mut lead = '{';
-    let mut put = |to: &mut String, (name, value): (&str, &str)| {
-        to.push(lead);
-        lead = ',';
-        put_label(to, name, value);
-    };
-    let mut added = added.iter().copied().peekable();
-    for label in labels.iter().filter(|(name, _)| *name != "__name__") {
-        while let Some(before) = added.next_if(|(name, _)| *name < label.0) {
-            put(to, before);
+        Self {
+            name,
+            families,
+            next: (0, 0),
+            has_head: false,
+            care,
         }
-        put(to, label);
     }
-    added.for_each(|label| put(to, label));
-    if lead == ',' {
-        to.push('}');
-    }
-    to.push(' ');
-    put_number(to, value);
-    to.push('\n');
-}
 
-fn put_label(to: &mut String, name: &str, value: &str) {
-    to.push_str(name);
-    to.push_str("=\"");
-    if value.contains(['\\', '"', '\n']) {
-        for c in value.chars() {
-            match c {
-                '\\' => to.push_str(r"\\"),
-                '"' => to.push_str("\\\""),
-                '\n' => to.push_str(r"\n"),
-                _ => to.push(c),
+    /// Writes one row, and counts the series that were left out; `None` where there is no row left.
+    fn write(&mut self, to: &mut String, escaping: Escaping) -> Option<u64> {
+        let (family_idx, row_idx) = self.next;
+        let Some(family) = self.families.get(family_idx) else {
+            let care = self.care.as_mut().filter(|care| !care.is_escaped_turn)?;
+            care.is_escaped_turn = true;
+            self.next = (0, 0);
+            return Some(0);
+        };
+        if row_idx >= family.n_rows() {
+            self.next = (family_idx + 1, 0);
+            return Some(0);
+        }
+        self.next.1 += 1;
+        if let Some(care) = &self.care {
+            let is_escaped = !is_plain_metric_name(family.name()) || !is_plain_row(family, row_idx);
+            if is_escaped != care.is_escaped_turn {
+                return Some(0);
             }
         }
-    } else {
-        to.push_str(value);
+        let mut n_left_out = 0;
+        family.each(row_idx, |labels, added, value| {
+            let start = to.len();
+            if !self.has_head {
+                line::put_head(to, &self.name, family.meaning());
+            }
+            let key_start = to.len();
+            let labels = line::Labelled { labels, added };
+            let is_new = line::put_series(to, &self.name, labels, escaping)
+                && self
+                    .care
+                    .as_mut()
+                    .is_none_or(|care| care.is_new(&to[key_start..]));
+            if is_new {
+                to.push(' ');
+                put_number(to, value);
+                to.push('\n');
+                self.has_head = true;
+            } else {
+                to.truncate(start);
+                n_left_out += 1;
+            }
+        });
+        Some(n_left_out)
     }
-    to.push('"');
+}
+
+impl Care {
+    fn is_new(&mut self, series: &str) -> bool {
+        self.written.insert(self.hasher.hash_one(series))
+    }
+}
+
+/// Whether nothing of a family has to be escaped.
+fn is_plain(family: &Family) -> bool {
+    is_plain_metric_name(family.name())
+        && (0..family.n_rows()).all(|row_idx| is_plain_row(family, row_idx))
+}
+
+fn is_plain_row(family: &Family, row_idx: usize) -> bool {
+    let mut names = family.labels(row_idx).iter().map(|(name, _)| name);
+    names.all(is_plain_label_name)
 }
 
 /// A value as Prometheus spells it.
@@ -147,27 +204,6 @@ fn put_number(to: &mut String, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(labels: &[(&str, &str)], added: &[(&str, &str)], value: f64, expect: &str) {
-        let labels = Labels::new(labels.iter().copied()).unwrap();
-        let mut text = String::new();
-        put_line(&mut text, "a:b", (&labels, added), value);
-        assert_eq!(text, format!("{expect}\n"));
-    }
-
-    #[test]
-    fn labels_are_merged_in_order_and_escaped() {
-        check(&[], &[], 1.5e-9, "a:b 0.0000000015");
-        check(&[("__name__", "a:b")], &[], 0.1, "a:b 0.1");
-        check(&[], &[("horizon", "1h")], 2.0, r#"a:b{horizon="1h"} 2"#);
-        check(
-            &[("__name__", "a:b"), ("instance", "x\"\\\n"), ("app", "é")],
-            &[("horizon", "1h"), ("quantile", "0.5")],
-            -3.0,
-            r#"a:b{app="é",horizon="1h",instance="x\"\\\n",quantile="0.5"} -3"#,
-        );
-    }
 
     #[test]
     fn values_are_spelt_as_prometheus_reads_them() {

@@ -1,5 +1,6 @@
 //! The program's own metrics, `foreshadow_*`.
 
+mod collisions;
 mod connections;
 mod doors;
 mod groups;
@@ -10,6 +11,7 @@ mod rules;
 mod state;
 
 pub(crate) use self::{
+    collisions::Collisions,
     connections::{ConnectionMetrics, Given},
     doors::{DoorMetrics, ReadOutcome},
     groups::GroupMetrics,
@@ -25,7 +27,10 @@ use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec};
 use remediation::{Learned, Plan, Unattended, config::Workload};
 use remote_write::RemoteWriteMetrics;
 use series::Timestamp;
-use std::{collections::BTreeSet, sync::Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 use store::{Action, State};
 
 /// Everything that the program says about itself.
@@ -39,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) history: HistoryMetrics,
     pub(crate) connections: ConnectionMetrics,
     pub(crate) doors: DoorMetrics,
+    pub(crate) collisions: Arc<Collisions>,
     pub(crate) actions: ActionMetrics,
     pub(crate) journal_writable: IntGauge,
     learned: LearnedMetrics,
@@ -113,6 +119,7 @@ impl Metrics {
             history: HistoryMetrics::new(&register)?,
             connections: ConnectionMetrics::new(&register)?,
             doors: DoorMetrics::new(&register)?,
+            collisions: Arc::new(Collisions::new(&register)?),
             actions: ActionMetrics::new(&register)?,
             journal_writable: register.add(IntGauge::new(
                 "foreshadow_journal_writable",

@@ -1,6 +1,7 @@
 //! From what happened to log lines and metrics.
 
 use crate::metrics::{ActionMetrics, Metrics, RuleMetrics};
+use prometheus_api::LeftOut;
 use remediation::Report;
 use rules::{Evaluated, GroupReport, RuleReport, Shortened};
 use series::PromDuration;
@@ -33,6 +34,7 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
         .set(seconds);
     let read = u64::try_from(one.samples_read).unwrap_or(u64::MAX);
     metrics.samples_read.with_label_values(&labels).inc_by(read);
+    left_out(metrics, labels, &one.left_out);
     match &one.outcome {
         Ok(evaluated) => {
             succeeded(metrics, labels, evaluated);
@@ -47,6 +49,24 @@ fn rule(metrics: &RuleMetrics, report: &GroupReport, one: &RuleReport) {
             warn!(group, rule, reason, error = %failure, "rule could not be evaluated");
         }
     }
+}
+
+/// Tells of series that are no numbers, once for each new number of them.
+fn left_out(metrics: &RuleMetrics, labels: [&str; 2], left_out: &LeftOut) {
+    let [group, rule] = labels;
+    let before = metrics.left_out.with_label_values(&labels);
+    // Reasons without a series of ours are Prometheus' own omissions; one at least.
+    let n_series = count(left_out.n_series.max(left_out.reasons.len().min(1)));
+    if n_series > 0 && before.get() != n_series {
+        warn!(
+            group,
+            rule,
+            series = n_series,
+            reason = left_out.reasons.join("; "),
+            "series that cannot be forecast are left out"
+        );
+    }
+    before.set(n_series);
 }
 
 fn succeeded(metrics: &RuleMetrics, labels: [&str; 2], evaluated: &Evaluated) {

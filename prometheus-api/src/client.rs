@@ -1,8 +1,8 @@
 //! The client: one HTTP request a query, with a limit on everything that may grow.
 
-use crate::{Answer, MAX_POINTS, QueryError, decode, pieces, rest::Rest};
+use crate::{Answer, LeftOut, MAX_POINTS, QueryError, decode, pieces, rest::Rest};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use series::{Labels, PromDuration, Sample, Series, Step, Timestamp};
+use series::{Escaping, Labels, PromDuration, Sample, Series, Step, Timestamp};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -88,14 +88,16 @@ impl Client {
     ) -> Result<Answer<Vec<Series>>, QueryError> {
         let mut pieces = pieces((start, end), step, MAX_POINTS).peekable();
         let (mut warnings, mut infos) = (Vec::new(), Vec::new());
+        let mut left_out = LeftOut::default();
         let mut merged = BTreeMap::<Labels, Vec<Sample>>::new();
         while let Some(piece) = pieces.next() {
             let answer = self.piece(expr, piece, step).await?;
             warnings.extend(answer.warnings);
             infos.extend(answer.infos);
+            left_out.merge(answer.left_out);
             if merged.is_empty() && pieces.peek().is_none() {
                 // The whole answer, which is in order already.
-                return Ok(Answer::new(answer.value, warnings, infos));
+                return Ok(Answer::new(answer.value, warnings, infos).leaving_out(left_out));
             }
             for series in answer.value {
                 let samples = merged.entry(series.labels).or_default();
@@ -109,7 +111,7 @@ impl Client {
             .into_iter()
             .map(|(labels, samples)| Series { labels, samples })
             .collect();
-        Ok(Answer::new(series, warnings, infos))
+        Ok(Answer::new(series, warnings, infos).leaving_out(left_out))
     }
 
     async fn piece(
@@ -143,6 +145,7 @@ impl Client {
 
     /// The values that a label has, sorted.
     pub async fn label_values(&self, label: &str) -> Result<Answer<Vec<String>>, QueryError> {
+        let label = Escaping::Values.label_name(label);
         let url = self.url(&format!("api/v1/label/{label}/values"));
         let answer = self.ask(self.http.get(url)).await?;
         answer.try_map(decode::Data::names)

@@ -1,6 +1,6 @@
 //! The JSON of Prometheus' answers, read so that the limit of series holds before memory is taken.
 
-use crate::{Answer, QueryError};
+use crate::{Answer, LeftOut, QueryError};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -68,15 +68,18 @@ pub(crate) fn refusal(body: &[u8]) -> Refusal {
 
 impl Data {
     /// The result of an instant query.
-    pub(crate) fn vector(self) -> Result<Vec<(Labels, Sample)>, QueryError> {
+    pub(crate) fn vector(
+        self,
+        left_out: &mut LeftOut,
+    ) -> Result<Vec<(Labels, Sample)>, QueryError> {
         match (self.kind.as_str(), self.items.as_slice()) {
             ("scalar", [Item::Number(seconds), Item::Text(value)]) => {
                 let sample = value::sample(*seconds, value).map_err(QueryError::Malformed)?;
                 Ok(vec![(Labels::default(), sample)])
             }
             ("vector", _) => {
-                let vector = self.series()?.map(RawSeries::one);
-                distinct(vector.collect::<Result<_, _>>()?, |(labels, _)| labels)
+                let vector = self.series()?.filter_map(|series| series.one(left_out));
+                distinct(vector.collect(), |(labels, _)| labels)
             }
             (kind, _) => Err(QueryError::Malformed(format!(
                 "expected a vector or a scalar, got `{kind}`"
@@ -85,17 +88,17 @@ impl Data {
     }
 
     /// The result of a range query.
-    pub(crate) fn matrix(self) -> Result<Vec<Series>, QueryError> {
+    pub(crate) fn matrix(self, left_out: &mut LeftOut) -> Result<Vec<Series>, QueryError> {
         if self.kind != "matrix" {
             let message = format!("expected a matrix, got `{}`", self.kind);
             return Err(QueryError::Malformed(message));
         }
-        let matrix = self.series()?.map(RawSeries::many);
+        let matrix = self.series()?.filter_map(|series| series.many(left_out));
         distinct(matrix.collect::<Result<_, _>>()?, |series| &series.labels)
     }
 
     /// A list of names.
-    pub(crate) fn names(self) -> Result<Vec<String>, QueryError> {
+    pub(crate) fn names(self, _: &mut LeftOut) -> Result<Vec<String>, QueryError> {
         let name = |item| match item {
             Item::Text(name) => Ok(name),
             _ => Err(QueryError::Malformed("expected a list of texts".to_owned())),

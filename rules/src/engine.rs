@@ -31,14 +31,15 @@ pub use restoring::{Refused, Restored, Restoring};
 pub use saving::Saving;
 pub use status::RuleStatus;
 
-use crate::{Group, GroupReport, RuleKind, RuleReport, Source, identity};
+use crate::{Failure, FailureReason, Group, GroupReport, RuleKind, RuleReport, Source, identity};
 use labelling::Labelling;
+use prometheus_api::{Answer, LeftOut};
 use series::{Labels, Timestamp};
 use state::State;
 use std::{
     num::NonZero,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread::available_parallelism,
@@ -191,6 +192,7 @@ impl<S: Source> Engine<S> {
             limit: group.limit,
             max_batch: self.options.max_batch_samples,
             n_read: AtomicUsize::new(0),
+            left_out: Mutex::default(),
         };
         let outcome = match &state.kind {
             RuleKind::Forecast(rule) => forecaster::evaluate(&context, state, rule).await,
@@ -203,6 +205,7 @@ impl<S: Source> Engine<S> {
             duration: begun.elapsed(),
             samples_read: context.n_read.load(Relaxed),
             outcome: state.note(now, served_for, outcome),
+            left_out: context.take_left_out(),
         }
     }
 
@@ -241,9 +244,35 @@ struct Context<'e, S> {
     max_batch: usize,
     /// Samples that Prometheus answered with.
     n_read: AtomicUsize,
+    /// What the answers held less than was asked for.
+    left_out: Mutex<LeftOut>,
 }
 
 impl<S> Context<'_, S> {
+    /// The value of an answer without warnings. One with warnings may hold half a fleet, and would look like all. What
+    /// cannot be a series of numbers is noted, and the others are none the worse for it.
+    fn complete<T>(&self, answer: Answer<T>) -> Result<T, Failure> {
+        self.leave_out(answer.left_out);
+        if answer.warnings.is_empty() {
+            return Ok(answer.value);
+        }
+        let warnings = answer.warnings.join("; ");
+        let message = format!("the answer may be partial: {warnings}");
+        Err(Failure::new(FailureReason::Partial, message))
+    }
+
+    fn leave_out(&self, left_out: LeftOut) {
+        if !left_out.is_none() {
+            let mut all = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+            all.merge(left_out);
+        }
+    }
+
+    fn take_left_out(&self) -> LeftOut {
+        let mut all = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut all)
+    }
+
     fn n_read(&self) -> usize {
         self.n_read.load(Relaxed)
     }

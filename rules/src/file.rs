@@ -184,7 +184,7 @@ fn record(fields: &Fields) -> Option<RecordRule> {
 fn metric_name(node: &Node) -> Option<String> {
     let name = node.string()?;
     if !is_metric_name(&name) {
-        node.problem(format!("`{name}` is not a metric name"));
+        node.problem("a metric needs a name");
     }
     Some(name)
 }
@@ -193,7 +193,7 @@ fn metric_name(node: &Node) -> Option<String> {
 fn labels(node: &Node, taken: &[&str]) -> Option<Labels> {
     let pairs = node.entries(|name, value| {
         if !is_label_name(name) {
-            value.problem(format!("`{name}` is not a label name"));
+            value.problem("a label needs a name");
         } else if name == "__name__" || taken.contains(&name) {
             value.problem(format!("label `{name}` is set by the rule itself"));
         }

@@ -1,6 +1,6 @@
 //! What came of an evaluation.
 
-use prometheus_api::{QueryError, Reason};
+use prometheus_api::{LeftOut, QueryError, Reason};
 use series::Timestamp;
 use std::{error::Error, time::Duration};
 
@@ -36,6 +36,8 @@ pub struct RuleReport {
     pub duration: Duration,
     /// Samples that it had from Prometheus.
     pub samples_read: usize,
+    /// What Prometheus had and could not be taken, such as histograms among floats.
+    pub left_out: LeftOut,
     /// Its figures, or why there are none.
     pub outcome: Result<Evaluated, Failure>,
 }
@@ -59,7 +61,7 @@ pub struct Evaluated {
     pub failed_fits: usize,
     /// The oldest among the last samples that forecasts start from; `None` where there is no forecast.
     pub oldest_origin: Option<Timestamp>,
-    /// What Prometheus remarked. Always empty for a forecast, which fails on a partial answer.
+    /// What Prometheus remarked about the whole. Always empty for a forecast, which fails on a partial answer.
     pub warnings: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use promql::{
     parser::{AggregateExpr, Expr, VectorSelector},
     visitor::{ExprVisitorMut, walk_expr_mut},
 };
+use series::{Quoted, is_plain_label_name};
 
 /// Why an expression cannot be evaluated value by value. Each reads as the end of a sentence about the expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +48,11 @@ pub(crate) fn shard(expr: &str, label: &str, value: &str) -> Result<String, Shar
 /// How many series the expression gives for each value of a label.
 pub(crate) fn census(expr: &str, label: &str) -> String {
     // The expression may end in a comment.
-    format!("count by ({label}) ({expr}\n)")
+    if is_plain_label_name(label) {
+        format!("count by ({label}) ({expr}\n)")
+    } else {
+        format!("count by ({}) ({expr}\n)", Quoted(label))
+    }
 }
 
 /// Adds a matcher to every selector.
@@ -61,7 +66,10 @@ impl Narrow {
         if !selector.matchers.or_matchers.is_empty() {
             return Err(ShardError::Alternatives);
         }
-        selector.matchers.matchers.push(self.matcher.clone());
+        let matchers = &mut selector.matchers.matchers;
+        matchers.push(self.matcher.clone());
+        // As they are printed.
+        matchers.sort_by_cached_key(ToString::to_string);
         self.n_selectors += 1;
         Ok(())
     }
@@ -129,6 +137,19 @@ mod tests {
         assert_eq!(census("a or b", "zone"), "count by (zone) (a or b\n)");
         let commented = census("a # of all", "zone");
         assert!(parse(&commented).is_ok(), "{commented}");
+        let quoted = census("up", "k8s.\"zone");
+        assert_eq!(quoted, "count by (\"k8s.\\\"zone\") (up\n)");
+        assert!(parse(&quoted).is_ok(), "{quoted}");
+    }
+
+    #[test]
+    fn names_and_expressions_of_any_kind_come_back_as_they_were() {
+        check(
+            r#"sum by ("k8s.ns") (rate({"http.load", "a.b"=~`/v1/[^[]+\d{id}`}[5m]))"#,
+            r#"sum by ("k8s.ns") (rate({"a.b"=~"/v1/[^[]+\\d{id}",__name__="http.load",zone="eu"}[5m]))"#,
+        );
+        let got = shard("{\"http.load\"}", "k8s.zone", "a\"b").unwrap();
+        assert_eq!(got, r#"{"k8s.zone"="a\"b",__name__="http.load"}"#);
     }
 
     proptest! {

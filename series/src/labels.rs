@@ -1,10 +1,16 @@
 //! Label sets, sorted and checked as Prometheus wants them.
 
+use crate::name::{Escaping, is_label_name, is_plain_label_name, is_plain_metric_name};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Visitor},
 };
-use std::{borrow::Cow, cmp::Ordering, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 /// The labels of one series, metric name included, sorted by name. Cheap to clone.
 ///
@@ -16,12 +22,9 @@ pub struct Labels(Arc<str>);
 /// Why a label set was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelsError {
-    /// Letters, digits and underscores, not led by a digit.
-    #[error("`{0}` is not a label name")]
-    Name(String),
-    /// Letters, digits, underscores and colons, not led by a digit.
-    #[error("`{0}` is not a metric name")]
-    MetricName(String),
+    /// Any other text names a label.
+    #[error("a label has an empty name")]
+    EmptyName,
     /// The same name with two values.
     #[error("label `{0}` is given twice")]
     Duplicate(String),
@@ -29,21 +32,6 @@ pub enum LabelsError {
 
 /// The label that holds the metric name.
 const NAME: &str = "__name__";
-
-/// Whether a text may name a label.
-pub fn is_label_name(text: &str) -> bool {
-    !text.contains(':') && is_metric_name(text)
-}
-
-/// Whether a text may name a metric.
-pub fn is_metric_name(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
-    text.bytes().all(legal)
-        && text
-            .bytes()
-            .next()
-            .is_some_and(|byte| !byte.is_ascii_digit())
-}
 
 impl Labels {
     /// Checks and sorts pairs. An empty value means that the label is absent, as in Prometheus.
@@ -53,14 +41,8 @@ impl Labels {
         V: AsRef<str>,
     {
         let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
-        for (name, value) in &pairs {
-            let (name, value) = (name.as_ref(), value.as_ref());
-            if !is_label_name(name) {
-                return Err(LabelsError::Name(name.to_owned()));
-            }
-            if name == NAME && !value.is_empty() && !is_metric_name(value) {
-                return Err(LabelsError::MetricName(value.to_owned()));
-            }
+        if !pairs.iter().all(|(name, _)| is_label_name(name.as_ref())) {
+            return Err(LabelsError::EmptyName);
         }
         pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
         match pairs
@@ -143,6 +125,19 @@ impl Labels {
         self.with(name, "")
     }
 
+    /// These labels with all names written for those who accept plain names only; `None` where two come to the same.
+    pub fn escaped(&self, escaping: Escaping) -> Option<Self> {
+        let pairs = self.iter().map(|(name, value)| {
+            let value = if name == NAME {
+                escaping.metric_name(value)
+            } else {
+                Cow::Borrowed(value)
+            };
+            (escaping.label_name(name), value)
+        });
+        Self::new(pairs).ok()
+    }
+
     /// Names and values in order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let mut rest = &*self.0;
@@ -221,26 +216,55 @@ impl fmt::Debug for Labels {
 }
 
 impl fmt::Display for Labels {
-    /// Writes `name{label="value"}` as the exposition format does, with `\\`, `\"` and `\n` escaped.
+    /// Writes `name{label="value"}` as the exposition format does; a name that is not plain stands in quotes among the
+    /// labels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        let mut rest = self.iter().filter(|(name, _)| *name != NAME).peekable();
-        if rest.peek().is_none() {
-            return if self.is_empty() {
-                f.write_str("{}")
+        let name = self.name();
+        let is_plain = name.is_empty() || is_plain_metric_name(name);
+        let mut lead = '{';
+        if is_plain {
+            f.write_str(name)?;
+        } else {
+            write!(f, "{{{}", Quoted(name))?;
+            lead = ',';
+        }
+        for (name, value) in self.iter().filter(|(name, _)| *name != NAME) {
+            f.write_char(lead)?;
+            lead = ',';
+            if is_plain_label_name(name) {
+                f.write_str(name)?;
             } else {
-                Ok(())
-            };
+                Quoted(name).fmt(f)?;
+            }
+            write!(f, "={}", Quoted(value))?;
         }
-        for (idx, (name, value)) in rest.enumerate() {
-            let lead = if idx == 0 { '{' } else { ',' };
-            let value = value
-                .replace('\\', r"\\")
-                .replace('"', "\\\"")
-                .replace('\n', r"\n");
-            write!(f, "{lead}{name}=\"{value}\"")?;
+        match (lead, self.is_empty()) {
+            (',', _) => f.write_char('}'),
+            (_, true) => f.write_str("{}"),
+            (_, false) => Ok(()),
         }
-        f.write_str("}")
+    }
+}
+
+/// A text in quotes, with `\\`, `\"` and `\n` escaped as the exposition format does.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        let mut rest = self.0;
+        while let Some(at) = rest.find(['\\', '"', '\n']) {
+            f.write_str(&rest[..at])?;
+            f.write_str(match rest.as_bytes()[at] {
+                b'\\' => r"\\",
+                b'"' => "\\\"",
+                _ => r"\n",
+            })?;
+            rest = &rest[at + 1..];
+        }
+        f.write_str(rest)?;
+        f.write_char('"')
     }
 }
 
@@ -328,15 +352,34 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_not_plain_stand_in_quotes() {
+        let pairs = [
+            ("__name__", "http.load"),
+            ("http.route", "/x"),
+            ("a:b", "1"),
+        ];
+        check(&pairs, r#"{"http.load","a:b"="1","http.route"="/x"}"#);
+        check(&[("__name__", "9\"a")], r#"{"9\"a"}"#);
+        check(&[("__name__", "up"), ("größe", "1")], r#"up{"größe"="1"}"#);
+    }
+
+    #[test]
+    fn names_are_escaped_unless_two_come_to_the_same() {
+        let labels = Labels::new([("__name__", "a.b"), ("c.d", "1.2")]).unwrap();
+        let escaped = labels.escaped(Escaping::Underscores).unwrap();
+        assert_eq!(escaped.to_string(), r#"a_b{c_d="1.2"}"#);
+        assert_eq!(labels.escaped(Escaping::AllowUtf8), Some(labels.clone()));
+        assert_eq!(labels.with("c_d", "3").escaped(Escaping::Underscores), None);
+    }
+
+    #[test]
     fn an_empty_value_is_an_absent_label() {
         check(&[("a", ""), ("b", "1")], r#"{b="1"}"#);
     }
 
     #[test]
     fn bad_names_are_refused_with_a_sentence() {
-        check(&[("a:b", "1")], "`a:b` is not a label name");
-        check(&[("", "1")], "`` is not a label name");
-        check(&[("__name__", "9a")], "`9a` is not a metric name");
+        check(&[("", "1")], "a label has an empty name");
         check(&[("a", "1"), ("a", "2")], "label `a` is given twice");
     }
 

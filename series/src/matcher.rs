@@ -1,7 +1,6 @@
 //! Label matchers with the semantics of Prometheus: anchored, and a missing label equals the empty text.
 
-use crate::Labels;
-use regex::{Regex, RegexBuilder};
+use crate::{Labels, PatternError, labels::Quoted, name::is_plain_label_name, re2::Pattern};
 use std::fmt;
 
 /// How a matcher compares.
@@ -36,50 +35,38 @@ pub struct Matcher {
     name: String,
     value: String,
     /// Compiled for the two regular-expression operators.
-    regex: Option<Regex>,
+    pattern: Option<Pattern>,
 }
 
 /// Why a matcher was refused.
-#[derive(Debug, thiserror::Error)]
-#[error("matcher {name}{}\"{value}\" has no usable regular expression", op.as_str())]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use the matcher of label `{name}`: {reason}")]
 pub struct MatcherError {
     name: String,
-    op: MatchOp,
-    value: String,
-    source: Box<regex::Error>,
+    reason: PatternError,
 }
 
-/// The memory that one compiled expression may take; a hostile one is refused, not grown into.
-const MAX_REGEX_BYTES: usize = 1 << 20;
-
 impl Matcher {
-    /// Checks a matcher; expressions are anchored at both ends and linear in time.
+    /// Checks a matcher; expressions are those of RE2, anchored at both ends and linear in time.
     pub fn new(
         op: MatchOp,
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<Self, MatcherError> {
         let (name, value) = (name.into(), value.into());
-        let regex = match op {
-            MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => match compile(&value) {
-                Ok(regex) => Some(regex),
-                Err(error) => {
-                    return Err(MatcherError {
-                        name,
-                        op,
-                        value,
-                        source: Box::new(error),
-                    });
-                }
-            },
+        let pattern = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Ok(None),
+            MatchOp::Regex | MatchOp::NotRegex => Pattern::new(&value).map(Some),
         };
-        Ok(Self {
-            op,
-            name,
-            value,
-            regex,
-        })
+        match pattern {
+            Ok(pattern) => Ok(Self {
+                op,
+                name,
+                value,
+                pattern,
+            }),
+            Err(reason) => Err(MatcherError { name, reason }),
+        }
     }
 
     /// The label that is looked at.
@@ -105,9 +92,8 @@ impl Matcher {
     /// Whether a value of the label satisfies the condition; the empty value stands for a label that is absent.
     pub fn takes(&self, value: &str) -> bool {
         let by_regex = || {
-            self.regex
-                .as_ref()
-                .is_some_and(|regex| regex.is_match(value))
+            let pattern = self.pattern.as_ref();
+            pattern.is_some_and(|pattern| pattern.is_match(value))
         };
         match self.op {
             MatchOp::Equal => value == self.value,
@@ -118,19 +104,15 @@ impl Matcher {
     }
 }
 
-fn compile(value: &str) -> Result<Regex, regex::Error> {
-    // Compiled on its own first, so that `a)|(b` cannot close the anchoring group.
-    RegexBuilder::new(value)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()?;
-    RegexBuilder::new(&format!("^(?s:{value})$"))
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-}
-
 impl fmt::Display for Matcher {
+    /// As PromQL writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{:?}", self.name, self.op.as_str(), self.value)
+        if is_plain_label_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            Quoted(&self.name).fmt(f)?;
+        }
+        write!(f, "{}{}", self.op.as_str(), Quoted(&self.value))
     }
 }
 

@@ -6,8 +6,8 @@ use cargo_metadata::{DependencyKind, Metadata};
 pub const LAYERS: [(&str, u8); 21] = [
     ("series", 0),
     ("yaml", 0),
-    ("promql", 0),
     ("files", 0),
+    ("promql", 1),
     ("forecast", 1),
     ("remote-read", 1),
     ("prometheus-api", 1),

@@ -15,7 +15,7 @@ use axum::{
 };
 use rules::CurveError;
 use serde_json::{Value, json};
-use series::{Labels, Sample, Selector, Series, Timestamp};
+use series::{Labels, Sample, Selector, Series, Timestamp, unescape_values};
 use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 use tokio::task::spawn_blocking;
 
@@ -132,6 +132,8 @@ pub(super) async fn labels(ask: Ask) -> Response {
 /// `/api/v1/label/{name}/values`
 pub(super) async fn values(Path(name): Path<String>, ask: Ask) -> Response {
     answer(ask, move |app, params| {
+        // A name that a path cannot hold is written by the numbers of its characters, as in Prometheus 3.
+        let name = unescape_values(&name);
         let all = all_labels(app, params)?;
         let values: BTreeSet<&str> = all.iter().map(|labels| labels.get(&name)).collect();
         Ok(json!(

@@ -10,8 +10,8 @@ use axum::{
 use futures::{TryStreamExt as _, stream};
 use remote_read::{BodyError, PlanError, Query, ReadRequest, ResponseKind};
 use rules::{CurveError, CurvePlan};
-use series::{Labels, Series};
-use std::sync::Arc;
+use series::{Escaping, Labels, Series};
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::{JoinError, spawn_blocking};
 
 /// Answers one request. Errors are sentences that Prometheus shows as warnings of the query.
@@ -28,7 +28,8 @@ pub(super) async fn read(
         Ok(place) => place,
         Err(none) => return none.refuse(),
     };
-    match spawn_blocking(move || begin(&app, &body)).await {
+    let escaping = escaping(&headers);
+    match spawn_blocking(move || begin(&app, &body, escaping)).await {
         Ok(Ok((kind, pieces))) => place.keep_for(respond(kind, pieces)),
         Ok(Err(refused)) => refused.into_response(),
         Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
@@ -50,12 +51,26 @@ fn check_headers(headers: &HeaderMap) -> Result<(), String> {
     }
 }
 
+/// How a client wants names to be written. Before version 3, Prometheus fails a query when one of the labels that it
+/// is answered with is not plain; it is given what it would have scraped.
+fn escaping(headers: &HeaderMap) -> Escaping {
+    let agent = headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    let version = agent.and_then(|agent| agent.strip_prefix("Prometheus/"));
+    let major = version.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    if major.is_some_and(|major| major < 3) {
+        Escaping::Underscores
+    } else {
+        Escaping::AllowUtf8
+    }
+}
+
 /// Pieces of an answer; each is made when it is taken. An error is the last one.
 type Pieces = Box<dyn Iterator<Item = Result<Bytes, PlanError>> + Send>;
 
-fn begin(app: &App, body: &[u8]) -> Result<(ResponseKind, Pieces), Refused> {
+fn begin(app: &App, body: &[u8], escaping: Escaping) -> Result<(ResponseKind, Pieces), Refused> {
     let request = remote_read::decode_request(body, &app.read_limits)?;
-    let answers = answers(app, &request)?;
+    let answers = answers(app, &request, escaping)?;
     let kind = request.response;
     let n_samples = answers.iter().map(Answer::n_samples).sum::<usize>();
     let samples = app
@@ -105,20 +120,32 @@ enum Answer {
 
 /// One answer for each query. What one query may ask for is the engine's to say; all of them together may not ask
 /// for more than one answer should hold.
-fn answers(app: &App, request: &ReadRequest) -> Result<Vec<Answer>, Refused> {
+fn answers(app: &App, request: &ReadRequest, escaping: Escaping) -> Result<Vec<Answer>, Refused> {
     let (running, now) = (app.running(), app.now());
     let answer = |query: &Query| {
         if query.labels_only() {
-            return Ok(Answer::Labels(
-                running.engine.curve_labels(query.selector(), now),
-            ));
+            let labels = running.engine.curve_labels(query.selector(), now);
+            return Ok(Answer::Labels(escaped(labels, escaping)));
         }
         let (start, end) = query.window();
         let plan = running.engine.plan(query.selector(), start, end, now);
-        plan.map(Answer::Curves)
+        let plan = plan?;
+        Ok(Answer::Curves(match escaping {
+            Escaping::AllowUtf8 => plan,
+            _ => plan.escaped(escaping),
+        }))
     };
     let answers = request.queries.iter().map(answer);
     within(app.read_limits.max_samples, answers, Answer::n_samples)
+}
+
+fn escaped(labels: Vec<Labels>, escaping: Escaping) -> Vec<Labels> {
+    if escaping == Escaping::AllowUtf8 {
+        return labels;
+    }
+    let escaped = labels.iter().filter_map(|labels| labels.escaped(escaping));
+    // Sorted, and none twice.
+    escaped.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn within<A>(

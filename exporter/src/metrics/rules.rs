@@ -14,6 +14,7 @@ pub(crate) struct RuleMetrics {
     pub(crate) evaluations: IntCounterVec,
     pub(crate) failures: IntCounterVec,
     pub(crate) unfitted: IntGaugeVec,
+    pub(crate) left_out: IntGaugeVec,
     pub(crate) series: IntGaugeVec,
     pub(crate) samples_read: IntCounterVec,
     pub(crate) last_success: GaugeVec,
@@ -43,6 +44,11 @@ impl RuleMetrics {
             unfitted: register.int_gauges(
                 "rule_unfitted_series",
                 "Series of the last evaluation that have no model yet, most often for lack of history.",
+                &rule,
+            )?,
+            left_out: register.int_gauges(
+                "rule_left_out_series",
+                "Series of the last evaluation that cannot be forecast, such as native histograms among floats.",
                 &rule,
             )?,
             series: register.int_gauges(
@@ -96,6 +102,7 @@ impl RuleMetrics {
         let labels = [group, rule];
         let _ = self.evaluations.remove_label_values(&labels);
         let _ = self.unfitted.remove_label_values(&labels);
+        let _ = self.left_out.remove_label_values(&labels);
         let _ = self.series.remove_label_values(&labels);
         let _ = self.samples_read.remove_label_values(&labels);
         let _ = self.last_success.remove_label_values(&labels);

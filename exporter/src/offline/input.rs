@@ -136,11 +136,12 @@ async fn history(
 ) -> Result<Answered, QueryError> {
     let mut pieces = Shrinking::new((start, end), step, MAX_POINTS);
     let (mut series, mut refused) = (BTreeMap::<_, Vec<_>>::new(), None);
-    let mut warnings = BTreeSet::new();
+    let (mut warnings, mut reasons) = (BTreeSet::new(), BTreeSet::new());
     while let Some((from, to)) = pieces.piece() {
         match client.range(query, from, to, step).await {
             Ok(answer) => {
                 pieces.answered();
+                reasons.extend(answer.left_out.reasons);
                 warnings.extend(answer.warnings);
                 for one in answer.value {
                     let newest_first = one.samples.into_iter().rev();
@@ -164,6 +165,9 @@ async fn history(
     }
     for warning in &warnings {
         complain(format_args!("Prometheus warns: {warning}"));
+    }
+    for reason in &reasons {
+        complain(format_args!("series are left out: {reason}"));
     }
     for samples in series.values_mut() {
         samples.reverse();

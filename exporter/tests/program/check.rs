@@ -26,7 +26,7 @@ groups:
 - name: one
   interval: -1m
   rules:
-  - forecast: 9bad
+  - forecast: ''
     expr: sum by (service (rate(x[5m]))
     horizons: [1h, 15m]
   - forecst: x

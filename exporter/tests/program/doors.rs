@@ -174,7 +174,8 @@ async fn a_prometheus_that_comes_late_is_waited_for() {
     let prometheus = prometheus_with_past(&dir.path().join("prometheus")).await;
     configure(dir.path(), prometheus.url().as_str(), NOWHERE);
     assert_eq!(f.post("/-/reload", "").await.0, 200);
-    let forecast = "load:forecast{horizon=\"5m\",quantile=\"0.5\",service=\"checkout\"}";
+    let forecast =
+        r#"load:forecast{horizon="5m",instance="",job="",quantile="0.5",service="checkout"}"#;
     f.until("there is a forecast", async |f| {
         f.get("/predictions").await.1.contains(forecast)
     })

@@ -48,7 +48,8 @@ async fn n_read(f: &Foreshadow, rule: &str) -> f64 {
 
 /// Waits for the forecast of the rule whose history is elsewhere, and holds it against what is known.
 async fn plain_is_foreseen(f: &Foreshadow) {
-    let series = r#"plain:forecast{horizon="5m",quantile="0.5",service="checkout"} "#;
+    let series =
+        r#"plain:forecast{horizon="5m",instance="",job="",quantile="0.5",service="checkout"} "#;
     let foreseen = async |f: &Foreshadow| {
         let (_, text) = f.get("/predictions").await;
         let line = text.lines().find_map(|line| line.strip_prefix(series));

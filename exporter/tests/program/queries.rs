@@ -125,7 +125,8 @@ async fn what_cannot_be_answered_is_refused_with_a_sentence() {
             400,
             "instant vector",
         ),
-        ("query?query={a=~\"(\"}", 400, "illegal regex"),
+        ("query?query={a=~\"(\"}", 400, "missing closing )"),
+        ("query?query={a=~\"[a\"}", 400, "missing closing ]"),
         ("series", 400, "no match[]"),
     ] {
         let (status, refusal) = ask(&f, path).await;

@@ -81,14 +81,55 @@ fn bad_samples_and_labels_are_malformed() {
         "is not a time",
     );
     check(&one(r#"{"metric":{},"value":[1]}"#), "a time and a value");
-    check(&one(r#"{"metric":{"a-b":"x"},"value":[1,"1"]}"#), "`a-b`");
     check(
-        &one(r#"{"metric":{},"histogram":[1,{}]}"#),
-        "no float samples",
+        &one(r#"{"metric":{"":"x"},"value":[1,"1"]}"#),
+        "an empty name",
     );
     check(&one(r#"[1,"5"]"#), "cannot read");
     let twins = r#"{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}"#;
     check(&one(twins), "given twice");
+}
+
+#[test]
+fn names_of_any_letters_are_taken() {
+    let body = r#"{"status":"success","data":{"resultType":"vector","result":[
+        {"metric":{"__name__":"http.load","http.route":"/x","größe":"1"},"value":[1,"1"]}]}}"#;
+    check(
+        &vector(body),
+        r#"{\"http.load\",\"größe\"=\"1\",\"http.route\"=\"/x\"} 1 @1000"#,
+    );
+}
+
+#[test]
+fn histograms_among_floats_are_left_out_and_counted() {
+    let body = br#"{"status":"success","data":{"resultType":"vector","result":[
+        {"metric":{"a":"1"},"histogram":[1,{"count":"5","sum":"2","buckets":[[0,"1","2","5"]]}]},
+        {"metric":{"a":"2"},"value":[1,"3"]},
+        {"metric":{"a":"3"},"histogram":[1,{}]}]}}"#;
+    let answer = decode(body, 3).unwrap().try_map(Data::vector).unwrap();
+    assert_eq!(lines(&answer), [r#"{a="2"} 3 @1000"#]);
+    assert_eq!(answer.left_out.n_series, 2);
+    let expect =
+        r#"{a="1"} has no float samples; take a quantile, a rate or a sum of a native histogram"#;
+    assert_eq!(answer.left_out.reasons, [expect]);
+
+    // One that was a histogram for some of the time has its floats.
+    let body = br#"{"status":"success","data":{"resultType":"matrix","result":[
+        {"metric":{"a":"1"},"values":[[1,"1"]],"histograms":[[2,{}]]},
+        {"metric":{"a":"2"},"histograms":[[1,{}],[2,{}]]}]}}"#;
+    let answer = decode(body, 3).unwrap().try_map(Data::matrix).unwrap();
+    assert_eq!((answer.value.len(), answer.left_out.n_series), (1, 1));
+}
+
+#[test]
+fn what_concerns_single_series_makes_no_answer_partial() {
+    let mixed = "PromQL warning: encountered a mix of histograms and floats for aggregation";
+    let body =
+        format!(r#"{{"status":"success","data":[],"warnings":["{mixed}","store is away"]}}"#);
+    let answer = decode(body.as_bytes(), 3).unwrap();
+    assert_eq!(answer.warnings, ["store is away"]);
+    assert_eq!(answer.left_out.reasons, [mixed]);
+    assert!(!answer.left_out.is_none());
 }
 
 #[test]

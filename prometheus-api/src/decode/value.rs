@@ -1,6 +1,6 @@
 //! Series and samples as Prometheus writes them in JSON: `[1435781451.781, "1.5"]`.
 
-use crate::QueryError;
+use crate::{LeftOut, QueryError};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
@@ -55,39 +55,35 @@ fn time(seconds: f64) -> Result<Timestamp, String> {
 }
 
 impl RawSeries {
-    /// The series of an instant query.
-    pub(super) fn one(self) -> Result<(Labels, Sample), QueryError> {
-        match self.value {
-            Some(Point(sample)) => Ok((self.metric, sample)),
-            None => Err(not_a_float(&self.metric)),
-        }
+    /// The series of an instant query, unless it is a histogram.
+    pub(super) fn one(self, left_out: &mut LeftOut) -> Option<(Labels, Sample)> {
+        let Some(Point(sample)) = self.value else {
+            left_out.note(&self.metric);
+            return None;
+        };
+        Some((self.metric, sample))
     }
 
-    /// The series of a range query; its samples must ascend.
-    pub(super) fn many(self) -> Result<Series, QueryError> {
+    /// The series of a range query, unless it is a histogram at all its times; its samples must ascend.
+    pub(super) fn many(self, left_out: &mut LeftOut) -> Option<Result<Series, QueryError>> {
         let Some(values) = self.values else {
-            return Err(not_a_float(&self.metric));
+            left_out.note(&self.metric);
+            return None;
         };
-        if let Some(pair) = values.windows(2).find(|w| w[0].0.at >= w[1].0.at) {
-            return Err(QueryError::Malformed(format!(
-                "samples of {} are not in order of time: {} s does not come after {} s",
-                self.metric,
-                pair[1].0.at.as_seconds_f64(),
-                pair[0].0.at.as_seconds_f64(),
-            )));
-        }
-        let samples = values.into_iter().map(|Point(sample)| sample).collect();
-        Ok(Series {
-            labels: self.metric,
-            samples,
-        })
+        Some(ascending(self.metric, &values))
     }
 }
 
-fn not_a_float(labels: &Labels) -> QueryError {
-    QueryError::Malformed(format!(
-        "{labels} has no float samples; take a quantile, a rate or a sum of a native histogram"
-    ))
+fn ascending(labels: Labels, values: &[Point]) -> Result<Series, QueryError> {
+    if let Some(pair) = values.windows(2).find(|w| w[0].0.at >= w[1].0.at) {
+        return Err(QueryError::Malformed(format!(
+            "samples of {labels} are not in order of time: {} s does not come after {} s",
+            pair[1].0.at.as_seconds_f64(),
+            pair[0].0.at.as_seconds_f64(),
+        )));
+    }
+    let samples = values.iter().map(|Point(sample)| *sample).collect();
+    Ok(Series { labels, samples })
 }
 
 impl<'de> Deserialize<'de> for Item {

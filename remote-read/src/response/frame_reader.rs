@@ -1,6 +1,9 @@
 //! A stream of frames read as it comes in.
 
-use super::{ResponseError, frames::XOR};
+use super::{
+    ResponseError,
+    frames::{HISTOGRAMS, XOR},
+};
 use crate::{
     BodyError, Limits, frame,
     limits::{Tally, hold},
@@ -214,12 +217,16 @@ fn read_chunk(mut chunk: Message<'_>) -> Result<(i64, &[u8]), BodyError> {
     Ok((encoding, data))
 }
 
+/// Takes the samples of a chunk. Histograms are passed over, as they are in the other form of an answer.
 fn unpack_chunk(
     labels: &Labels,
     encoding: i64,
     data: &[u8],
     samples: &mut Vec<Sample>,
 ) -> Result<(), ResponseError> {
+    if HISTOGRAMS.contains(&encoding) {
+        return Ok(());
+    }
     if encoding != XOR {
         return Err(ResponseError::Encoding {
             labels: labels.clone(),

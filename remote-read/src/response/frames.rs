@@ -102,5 +102,8 @@ impl FrameWriter {
 /// `Chunk.Encoding` of types.proto; the kinds for histograms are neither written nor read.
 pub(super) const XOR: i64 = 1;
 
+/// The kinds for histograms, of whole numbers and of floats, which are passed over.
+pub(super) const HISTOGRAMS: [i64; 2] = [2, 3];
+
 #[cfg(test)]
 mod tests;

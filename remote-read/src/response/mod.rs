@@ -39,7 +39,7 @@ pub enum ResponseError {
         /// What is wrong with the chunk.
         source: XorError,
     },
-    /// Histograms, or what is yet to be invented.
+    /// What is yet to be invented.
     #[error("series {labels} has a chunk of encoding {encoding} where 1, XOR, is understood")]
     Encoding {
         /// The series.

@@ -226,7 +226,7 @@ mod tests {
             labels: vec![answers::Label::default()],
             samples: Vec::new(),
         };
-        refused(&one_result(vec![labels]), "`` is not a label name");
+        refused(&one_result(vec![labels]), "a label has an empty name");
         let twice = ["1", "2"].map(|value| label("a", value)).to_vec();
         refused(
             &one_result(vec![labelled(twice)]),

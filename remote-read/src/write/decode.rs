@@ -201,7 +201,7 @@ mod tests {
             400,
             "label `a` is given twice",
         );
-        check(v2, &referring(&[0, 2]), 400, "`` is not a label name");
+        check(v2, &referring(&[0, 2]), 400, "a label has an empty name");
         check(
             v2,
             b"\x22\x01a",

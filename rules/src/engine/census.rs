@@ -5,7 +5,7 @@ use crate::{
     Failure, FailureReason, ForecastRule, Source,
     shards::{census, shard},
 };
-use prometheus_api::{Answer, Reason};
+use prometheus_api::Reason;
 use series::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(super) async fn parts<S: Source>(
         return Ok(vec![Shard { expr, n_series }]);
     };
     let census = census(&rule.expr, label);
-    let counted = complete(context.source.instant(&census, at).await?)?;
+    let counted = context.complete(context.source.instant(&census, at).await?)?;
     context.count(counted.len());
     if counted.len() > MAX_VALUES {
         let n_values = counted.len();
@@ -77,14 +77,4 @@ fn known_values(state: &State, label: &str) -> BTreeSet<String> {
             .map(str::to_owned)
             .collect()
     })
-}
-
-/// The value of an answer without warnings. One with warnings may hold half a fleet, and would look like all.
-pub(super) fn complete<T>(answer: Answer<T>) -> Result<T, Failure> {
-    if answer.warnings.is_empty() {
-        return Ok(answer.value);
-    }
-    let warnings = answer.warnings.join("; ");
-    let message = format!("the answer may be partial: {warnings}");
-    Err(Failure::new(FailureReason::Partial, message))
 }

@@ -8,7 +8,7 @@ use super::{Engine, grid::Span};
 use crate::Source;
 use picked::Picked;
 use picker::Picker;
-use series::{Labels, Selector, Series, Timestamp};
+use series::{Escaping, Labels, Selector, Series, Timestamp};
 
 /// Why curves were not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,21 +96,45 @@ impl CurvePlan {
     fn new(picked: Vec<Picked>, start: Timestamp, end: Timestamp) -> Self {
         let series = picked.iter().enumerate();
         let curves = series.flat_map(|(idx, one)| (0..one.curves.len()).map(move |n| (idx, n)));
-        let mut order: Vec<_> = curves.collect();
-        let labels = |(idx, curve): &(usize, usize)| &picked[*idx].curves[*curve].0;
-        order.sort_by(|a, b| labels(a).cmp(labels(b)));
-        order.dedup_by(|later, earlier| labels(later) == labels(earlier));
+        let order = curves.collect();
         let spanned = picked.into_iter().map(|one| {
             let span = one.span(start, end);
             (one, span)
         });
-        let picked: Vec<_> = spanned.collect();
-        let lengths = order.iter().map(|(idx, _)| picked[*idx].1.len());
-        Self {
-            n_samples: lengths.fold(0, usize::saturating_add),
+        let mut plan = Self {
+            picked: spanned.collect(),
             order,
-            picked,
+            n_samples: 0,
+        };
+        plan.sort();
+        plan
+    }
+
+    /// The same with names written for those who accept plain names only. A curve that has the labels of another then,
+    /// or two labels of one name, is left out.
+    #[must_use]
+    pub fn escaped(mut self, escaping: Escaping) -> Self {
+        let mut order = Vec::with_capacity(self.order.len());
+        for (idx, curve) in self.order {
+            let labels = &mut self.picked[idx].0.curves[curve].0;
+            if let Some(escaped) = labels.escaped(escaping) {
+                *labels = escaped;
+                order.push((idx, curve));
+            }
         }
+        self.order = order;
+        self.sort();
+        self
+    }
+
+    fn sort(&mut self) {
+        let picked = &self.picked;
+        let labels = |(idx, curve): &(usize, usize)| &picked[*idx].0.curves[*curve].0;
+        self.order.sort_by(|a, b| labels(a).cmp(labels(b)));
+        self.order
+            .dedup_by(|later, earlier| labels(later) == labels(earlier));
+        let lengths = self.order.iter().map(|(idx, _)| picked[*idx].1.len());
+        self.n_samples = lengths.fold(0, usize::saturating_add);
     }
 
     /// The labels and the times of each curve; a curve that has no time in the range is there without.

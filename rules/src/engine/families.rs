@@ -121,6 +121,14 @@ impl Family {
         self.row(row_idx).0.output.at
     }
 
+    /// The labels that the samples of a row share, which may or may not hold the name.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn labels(&self, row_idx: usize) -> &Labels {
+        &self.row(row_idx).1.labels
+    }
+
     /// Hands over the samples of a row: the labels that they share, which may or may not hold the name; those that
     /// each has besides, in order of names; and the value.
     ///

@@ -1,6 +1,6 @@
 //! Reads series for a forecast in pieces of bounded size, and takes nothing partial for the whole.
 
-use super::{Context, State, census::complete, history::Unread, samples::Samples};
+use super::{Context, State, history::Unread, samples::Samples};
 use crate::{Failure, FailureReason, ForecastRule, Source};
 use prometheus_api::{MAX_POINTS, QueryError, Reason, Refusal, Shrinking};
 use series::{Labels, Step, Timestamp};
@@ -51,7 +51,7 @@ impl<'e, S: Source> Reader<'e, S> {
     /// costs one small answer.
     pub(super) async fn at(&self, at: Timestamp) -> Result<Samples, Failure> {
         let answer = self.context.source.instant(&self.shard.expr, at).await?;
-        let series = complete(answer)?;
+        let series = self.context.complete(answer)?;
         self.context.count(series.len());
         if series.len() > self.context.limit {
             return Err(Failure::too_many_series(series.len(), self.context.limit));
@@ -226,7 +226,7 @@ impl<'e, S: Source> Reader<'e, S> {
             Err(error) if error.refusal().is_some() => return Ok(Err(error)),
             Err(error) => return Err(error.into()),
         };
-        let series = complete(answer)?;
+        let series = self.context.complete(answer)?;
         self.context
             .count(series.iter().map(|series| series.samples.len()).sum());
         let series = series

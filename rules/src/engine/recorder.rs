@@ -15,6 +15,7 @@ pub(super) async fn evaluate<S: Source>(
         .source
         .instant(&rule.expr, context.queried_at)
         .await?;
+    context.leave_out(answer.left_out);
     context.count(answer.value.len());
     if answer.value.len() > context.limit {
         return Err(Failure::too_many_series(answer.value.len(), context.limit));

@@ -96,25 +96,25 @@ fn every_problem_of_a_group_is_told() {
 #[test]
 fn every_problem_of_a_rule_is_told() {
     assert_snapshot!(problems(&rules(&[
-        "forecast: 9x, expr: 'sum(', step: 0s, horizons: [1h, soon], quantiles: [0.5, 1.5], bounds: [1], model: magic",
-        "forecast: x, expr: up, horizons: [1h, 15m], quantiles: [], bounds: [1, 0], labels: {horizon: 1h, a-b: c}",
+        "forecast: '', expr: 'sum(', step: 0s, horizons: [1h, soon], quantiles: [0.5, 1.5], bounds: [1], model: magic",
+        "forecast: x, expr: up, horizons: [1h, 15m], quantiles: [], bounds: [1, 0], labels: {horizon: 1h, '': c}",
         "forecast: x, expr: up, bounds: [low, null], history: 1h, seasons: [1m, 1d]",
         "forecast: x, expr: up, step: 1s, history: 30d",
         "forecast: x, expr: up, step: 1h, history: 1h, horizons: [30m]",
         "forecast: x, expr: up, step: 1d, history: 100y",
         "forecast: x, record: y, expr: up",
-        "record: 'a-b', expr: 'up[5m]', labels: {__name__: b}, step: 1m",
+        "record: '', expr: 'up[5m]', labels: {__name__: b}, step: 1m",
     ])), @r#"
     r.yml:4: groups[0].rules[0].bounds: expected two values, [lower, upper]
     r.yml:4: groups[0].rules[0].expr: is not PromQL: unclosed left parenthesis
-    r.yml:4: groups[0].rules[0].forecast: `9x` is not a metric name
+    r.yml:4: groups[0].rules[0].forecast: a metric needs a name
     r.yml:4: groups[0].rules[0].horizons[1]: `soon` is not a duration: write numbers with units from y, w, d, h, m, s, ms, like 1h30m
     r.yml:4: groups[0].rules[0].model: `magic` is not a model, expected one of: online, auto, mstl, seasonal_naive
     r.yml:4: groups[0].rules[0].quantiles[1]: quantile 1.5 is not between 0 and 1
     r.yml:4: groups[0].rules[0].step: step must be at least 1ms
     r.yml:5: groups[0].rules[1].bounds: the lower bound must lie below the upper one
     r.yml:5: groups[0].rules[1].horizons: values must ascend, none twice
-    r.yml:5: groups[0].rules[1].labels.a-b: `a-b` is not a label name
+    r.yml:5: groups[0].rules[1].labels.: a label needs a name
     r.yml:5: groups[0].rules[1].labels.horizon: label `horizon` is set by the rule itself
     r.yml:5: groups[0].rules[1].quantiles: needs at least one value
     r.yml:6: groups[0].rules[2].bounds[0]: expected a number, got the text "low"
@@ -127,9 +127,20 @@ fn every_problem_of_a_rule_is_told() {
     r.yml:10: groups[0].rules[6].record: a rule is either `forecast` or `record`
     r.yml:11: groups[0].rules[7].expr: expected an instant vector or a scalar, got a matrix
     r.yml:11: groups[0].rules[7].labels.__name__: label `__name__` is set by the rule itself
-    r.yml:11: groups[0].rules[7].record: `a-b` is not a metric name
+    r.yml:11: groups[0].rules[7].record: a metric needs a name
     r.yml:11: groups[0].rules[7].step: unknown key, expected one of: record, expr, labels
     "#);
+}
+
+#[test]
+fn names_may_hold_any_letters_as_in_prometheus_3() {
+    let file = rules(&[
+        r#"forecast: http.load, expr: '{"http.load", "http.route"=~"/v1/[^[]+"}', for_each: k8s.ns, labels: {k8s.zone: a}"#,
+        r#"record: größe-1, expr: 'sum by ("k8s.ns") ({"http.load:forecast"})'"#,
+    ]);
+    let groups = parse("r.yml", &file).unwrap();
+    let names = groups[0].rules.iter().map(|rule| rule.kind.name());
+    assert_eq!(names.collect::<Vec<_>>(), ["http.load", "größe-1"]);
 }
 
 #[test]
