@@ -47,14 +47,9 @@ impl PatternError {
 impl Pattern {
     /// Compiles an expression; dots take line ends, as since Prometheus 3.
     pub(crate) fn new(text: &str) -> Result<Self, PatternError> {
-        let parsed = parser::parse(text)?;
-        // Prometheus compiles an expression once more between its anchors, and a quotation would swallow the last of them.
-        if parsed.ends_in_quotation {
-            return Err(PatternError::syntax("missing closing )", text));
-        }
         let anchored = Hir::concat(vec![
             Hir::look(Look::Start),
-            parsed.hir,
+            parser::parse(text)?,
             Hir::look(Look::End),
         ]);
         let config = meta::Config::new().nfa_size_limit(Some(MAX_COMPILED_BYTES));

@@ -23,13 +23,6 @@ pub(super) struct Flags {
     dot_takes_line_ends: bool,
 }
 
-/// A whole expression.
-pub(super) struct Parsed {
-    pub(super) hir: Hir,
-    /// `\Q` without `\E`.
-    pub(super) ends_in_quotation: bool,
-}
-
 /// What stands between two bars or brackets.
 struct Item {
     hir: Hir,
@@ -54,10 +47,10 @@ struct Parser<'t> {
     group: Group,
     /// Where the repetition began that ends right here.
     repeated: Option<&'t str>,
-    ends_in_quotation: bool,
 }
 
-pub(super) fn parse(text: &str) -> Result<Parsed, PatternError> {
+/// The syntax tree of a whole expression.
+pub(super) fn parse(text: &str) -> Result<Hir, PatternError> {
     let flags = Flags {
         folds_case: false,
         is_multi_line: false,
@@ -70,7 +63,6 @@ pub(super) fn parse(text: &str) -> Result<Parsed, PatternError> {
         outer: Vec::new(),
         group: Group::new(flags),
         repeated: None,
-        ends_in_quotation: false,
     };
     while let Some(next) = parser.rest.chars().next() {
         let before = parser.repeated.take();
@@ -79,10 +71,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, PatternError> {
     if !parser.outer.is_empty() {
         return Err(PatternError::syntax("missing closing )", text));
     }
-    Ok(Parsed {
-        hir: parser.group.close().hir,
-        ends_in_quotation: parser.ends_in_quotation,
-    })
+    Ok(parser.group.close().hir)
 }
 
 impl<'t> Parser<'t> {
@@ -173,13 +162,10 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// `\Q…\E`: all of it stands for itself.
+    /// `\Q…\E`: all of it stands for itself, to the end where `\E` is missing.
     fn quotation(&mut self) {
         let quoted = &self.rest[2..];
-        let (literal, rest) = quoted.split_once(r"\E").unwrap_or_else(|| {
-            self.ends_in_quotation = true;
-            (quoted, "")
-        });
+        let (literal, rest) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
         literal.chars().for_each(|c| self.literal(c));
         self.rest = rest;
     }
