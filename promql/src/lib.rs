@@ -124,7 +124,7 @@ mod tests {
             r#"a * ignoring ("x.y") {"c.d"}"#,
             r#"label_replace({"a.b"}, "c.d", "$1", "e.f", "(.*)")"#,
             r#"count_values without ("a.b") ("v.w", {"a.b"})"#,
-            r#"max_over_time({"a.b"}[1h:5m]) @ end()"#,
+            r#"max_over_time({"a.b"}[1h:5m] @ end())"#,
         ] {
             let expr = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             comes_back(&expr);
