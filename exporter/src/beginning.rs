@@ -172,7 +172,7 @@ mod tests {
             at: Timestamp::from_seconds(1),
             duration: Duration::ZERO,
             samples_read: 0,
-            left_out: 0,
+            left_out: prometheus_api::LeftOut::default(),
             outcome: Ok(evaluated),
         };
         GroupReport {
