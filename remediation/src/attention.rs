@@ -148,6 +148,8 @@ pub(crate) enum Growth {
     Enough,
     /// More is foreseen than was planned for.
     More,
+    /// What was planned would suffice, but is not there any more; what is, as a sentence.
+    TakenAway(String),
     /// More is needed than the maximum allows.
     AtMaximum { missing: u32, why: String },
 }

@@ -25,6 +25,7 @@ pub mod machine;
 mod plan;
 mod planning;
 mod ports;
+mod presence;
 mod progress;
 mod receiver;
 mod reconsider;

@@ -181,6 +181,7 @@ impl Remediation {
                     "more is foreseen than action {} was planned for",
                     past.id
                 )),
+                Growth::TakenAway(why) => Turn::Act(why),
                 Growth::AtMaximum { missing, why } => {
                     Turn::Wait(Obstacle::new(Reason::AtMaximum, why), missing)
                 }
@@ -264,9 +265,9 @@ impl Remediation {
         if let Some((_, at, growth)) = known {
             let pause = match growth {
                 Growth::AtMaximum { .. } => QUESTION_PAUSE,
-                Growth::Enough | Growth::More => OUTLOOK_PAUSE,
+                Growth::Enough | Growth::More | Growth::TakenAway(_) => OUTLOOK_PAUSE,
             };
-            if *growth != Growth::More
+            if !matches!(growth, Growth::More | Growth::TakenAway(_))
                 && steady.saturating_sub(*at) < pause
                 && !memory.is_new_config
             {
@@ -295,10 +296,22 @@ impl Remediation {
             };
             there.ceiling = found.ceiling;
         }
-        Ok(match outlook.sizing.size(&foreseen, there) {
-            Sized::Up { .. } => Growth::More,
+        let growth = match outlook.sizing.size(&foreseen, there) {
+            Sized::Up { .. } => return Ok(Growth::More),
             Sized::Enough { missing: 0, .. } | Sized::Unusable { .. } => Growth::Enough,
             Sized::Enough { missing, why } => Growth::AtMaximum { missing, why },
+        };
+        // The plan would suffice, but somebody else may have taken its effect away since.
+        let guards = &case.current.settings.guards;
+        let Some(found) = self.present(past, guards, case.now).await else {
+            return Ok(growth);
+        };
+        Ok(match outlook.sizing.size(&foreseen, found) {
+            Sized::Up { .. } => Growth::TakenAway(format!(
+                "there are {found} by now, and action {} was planned for {}",
+                past.id, plan.target
+            )),
+            _ => growth,
         })
     }
 

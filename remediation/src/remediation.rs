@@ -7,6 +7,7 @@ use crate::{
     attention::Attention,
     config::{Settings, Workload},
     ports::{Drivers, Ports},
+    presence::Presence,
     progress::Progress,
 };
 use std::{
@@ -25,6 +26,7 @@ pub struct Remediation {
     pub(crate) ages: Ages,
     /// What is known of alerts that fire while nothing is done about them.
     pub(crate) attention: Attention,
+    pub(crate) presence: Presence,
     /// Held from the last look at the guards to the transition, so that two actions cannot both be the last
     /// one that a limit allows.
     pub(crate) gate: tokio::sync::Mutex<()>,
@@ -58,6 +60,7 @@ impl Remediation {
             progress: Progress::default(),
             ages: Ages::new(ports.steady),
             attention: Attention::default(),
+            presence: Presence::default(),
             gate: tokio::sync::Mutex::default(),
             switch: Arc::default(),
             drivers: ports.drivers,

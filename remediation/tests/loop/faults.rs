@@ -400,6 +400,29 @@ async fn a_workload_cools_down_before_it_is_acted_on_again() {
 }
 
 #[tokio::test]
+async fn an_alert_that_outlasts_its_action_is_taken_up_again_when_the_effect_was_taken_away() {
+    let world = about_to_act().await;
+    world.ticks(90..=125).await;
+    world.assert_state(State::Succeeded, "").await;
+    world.ticks(126..=330).await;
+    assert_eq!(world.actions().await.len(), 1, "it suffices");
+    world.fleet().replicas = 4;
+    world.ticks(331..=500).await;
+    let newest = &world.actions().await[0];
+    assert_eq!(newest.state, State::Succeeded, "{}", newest.reason);
+    assert_eq!(world.fleet().replicas, 7);
+    assert_eq!(world.n_puts(), 2);
+    let first = &world
+        .remediation
+        .record(newest.id)
+        .await
+        .unwrap()
+        .transitions[0];
+    let expect = "there are 4 by now, and action ";
+    assert!(first.reason.starts_with(expect), "{}", first.reason);
+}
+
+#[tokio::test]
 async fn an_alert_that_outlasts_its_action_is_taken_up_again_when_more_is_foreseen() {
     let world = about_to_act().await;
     // Seven are planned; while that waits, so much is foreseen that thirteen are needed.
