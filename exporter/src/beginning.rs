@@ -115,7 +115,7 @@ impl FirstForecasts {
         for said in self.said(report) {
             match said {
                 Said::First { rule, n_series } => {
-                    info!(after, rule, series = n_series, "first forecasts")
+                    info!(after, rule, series = n_series, "first forecasts");
                 }
                 Said::All { n_series } => info!(
                     after,

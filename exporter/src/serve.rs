@@ -35,13 +35,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(15);
 /// Runs the service until a signal ends it.
 pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     logs::start(flags.log_level, flags.log_format)?;
-    info!(
-        version = version::VERSION,
-        commit = version::COMMIT,
-        rustc = version::RUSTC,
-        target = version::TARGET,
-        "starting Foreshadow"
-    );
+    tell_start();
     // Before anything that takes its time: a signal without a listener ends the program on the spot.
     let mut signals = Signals::listen()?;
     let started = tokio::select! {
@@ -101,6 +95,16 @@ pub(crate) async fn serve(flags: Serve) -> anyhow::Result<()> {
     }
     info!("stopped");
     Ok(())
+}
+
+fn tell_start() {
+    info!(
+        version = version::VERSION,
+        commit = version::COMMIT,
+        rustc = version::RUSTC,
+        target = version::TARGET,
+        "starting Foreshadow"
+    );
 }
 
 /// What runs, and what it will be served on.

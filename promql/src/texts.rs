@@ -91,7 +91,9 @@ impl Masked {
         while let Some(expr) = rest.pop() {
             match expr {
                 Expr::Aggregate(aggregate) => {
-                    self.restore_modifier(aggregate.modifier.as_mut());
+                    if let Some(labels) = &mut aggregate.modifier {
+                        self.restore_modifier(labels);
+                    }
                     rest.extend(aggregate.param.as_deref_mut());
                     rest.push(&mut aggregate.expr);
                 }
@@ -116,7 +118,9 @@ impl Masked {
     }
 
     fn restore_matching(&self, modifier: &mut BinModifier) {
-        self.restore_modifier(modifier.matching.as_mut());
+        if let Some(labels) = &mut modifier.matching {
+            self.restore_modifier(labels);
+        }
         match &mut modifier.card {
             VectorMatchCardinality::ManyToOne(labels)
             | VectorMatchCardinality::OneToMany(labels) => self.restore_labels(labels),
@@ -124,13 +128,9 @@ impl Masked {
         }
     }
 
-    fn restore_modifier(&self, modifier: Option<&mut LabelModifier>) {
-        match modifier {
-            Some(LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) => {
-                self.restore_labels(labels);
-            }
-            None => {}
-        }
+    fn restore_modifier(&self, modifier: &mut LabelModifier) {
+        let (LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) = modifier;
+        self.restore_labels(labels);
     }
 
     fn restore_labels(&self, labels: &mut Labels) {

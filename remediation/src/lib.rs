@@ -40,6 +40,7 @@ mod statistics;
 mod supervisor;
 mod switch;
 mod template;
+mod transition;
 mod verification;
 mod work;
 

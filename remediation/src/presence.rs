@@ -32,6 +32,13 @@ struct Reading {
     shape: Option<Shape>,
 }
 
+/// The outcome of a look at what was read before.
+enum LookUp {
+    /// The shape; none where it could not be read.
+    Known(Option<Shape>),
+    ToBeRead,
+}
+
 /// How often a workload is read on which nothing is done.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -39,18 +46,18 @@ const PAUSE: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(3);
 
 impl Presence {
-    /// What is known of the workload of an action, if that is fresh or nothing may be read now: one reading at a
-    /// time is enough, and a fleet that does not answer must not hold up all else.
-    fn known(&self, past: &Action, now: Timestamp) -> Option<Option<Shape>> {
+    /// Looks up the workload of an action. It may be read anew where nothing fresh is known and nothing else was read
+    /// just now: one reading at a time is enough, and a fleet that does not answer must not hold up all else.
+    fn look_up(&self, past: &Action, now: Timestamp) -> LookUp {
         let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = readings.by_workload.get(&past.workload).copied();
         let reading = reading.filter(|reading| reading.action == past.id);
         let is_fresh = |reading: &Reading| reading.at <= now && now < reading.at + PAUSE;
         if reading.as_ref().is_some_and(is_fresh) || readings.last == Some(now) {
-            return Some(reading.and_then(|reading| reading.shape));
+            return LookUp::Known(reading.and_then(|reading| reading.shape));
         }
         readings.last = Some(now);
-        None
+        LookUp::ToBeRead
     }
 
     fn note(&self, past: &Action, reading: Reading) {
@@ -67,8 +74,8 @@ impl Remediation {
         guards: &Guards,
         now: Timestamp,
     ) -> Option<Shape> {
-        if let Some(known) = self.presence.known(past, now) {
-            return known;
+        if let LookUp::Known(shape) = self.presence.look_up(past, now) {
+            return shape;
         }
         let current = self.current();
         let (workload, actuator): (&Workload, _) = current.reach(&past.workload)?;

@@ -71,7 +71,7 @@ impl Template {
     /// Fills in a target and, where one is to be ensured, a shape; a name that is not there is an error, not
     /// an empty text.
     pub fn render(&self, target: &Target, shape: Option<Shape>) -> Result<String, TemplateError> {
-        let target_names: Vec<String> = target.iter().map(|(name, _)| name.clone()).collect();
+        let target_names: Vec<String> = target.keys().cloned().collect();
         let target = target
             .iter()
             .map(|(name, value)| (name.as_str(), Value::from(value.as_str())));

@@ -101,7 +101,7 @@ impl Remediation {
         let began = job.action.stage_at.unwrap_or(job.now);
         let lasted = self.ages.age(job.action.id, began, job.now);
         if lasted < keep {
-            let at = job.now + (keep - lasted);
+            let at = job.now + keep.saturating_sub(lasted);
             let reason = format!("{how}; the old fleet stays for {}", PromDuration::new(keep));
             return Finding::Later { at, reason };
         }

@@ -77,13 +77,13 @@ pub(super) fn put_series(
         if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return false;
         }
-        labels
-            .iter()
-            .for_each(|(name, value)| put_label(to, name, value));
+        for (name, value) in &labels {
+            put_label(to, name, value);
+        }
     } else {
-        labelled
-            .iter()
-            .for_each(|(name, value)| put_label(to, name, value));
+        for (name, value) in labelled.iter() {
+            put_label(to, name, value);
+        }
     }
     // There are always the labels of targets, so there is a comma.
     to.pop();

@@ -162,7 +162,9 @@ impl FromRequestParts<Arc<App>> for Named {
                     .actions_beginning_with(&id, short::TOLD)
                     .await;
                 let found = found.map_err(|error| refused(error.into()))?;
-                short::only(&id, &found).map(Self)
+                let only = short::only(&id, &found);
+                only.map(Self)
+                    .map_err(|(status, sentence)| failure(status, sentence))
             }
             Err(error) => Err(unknown(&error)),
         }

@@ -54,7 +54,7 @@ impl Register {
         let series = families
             .iter()
             .filter(|family| family.name() == name)
-            .flat_map(|family| family.get_metric());
+            .flat_map(prometheus::proto::MetricFamily::get_metric);
         let has = |metric: &&prometheus::proto::Metric| {
             let labels = metric.get_label();
             values

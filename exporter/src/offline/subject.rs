@@ -93,19 +93,19 @@ fn find(named: &Named) -> anyhow::Result<ForecastRule> {
         RuleKind::Forecast(rule) => Some(rule),
         RuleKind::Record(_) => None,
     });
-    let mut names = Vec::new();
+    let mut others = Vec::new();
     for rule in forecasts {
         if rule.name == named.name {
             return Ok(rule);
         }
-        names.push(rule.name);
+        others.push(rule.name);
     }
-    match &names[..] {
+    match &others[..] {
         [] => bail!("{file} has no forecast rule"),
-        names => bail!(
+        others => bail!(
             "{file} has no forecast rule `{}`; it has {}",
             named.name,
-            names.join(", ")
+            others.join(", ")
         ),
     }
 }

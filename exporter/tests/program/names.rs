@@ -155,7 +155,7 @@ async fn names_are_escaped_as_they_were_asked_for_and_no_series_takes_others_wit
         log.contains("series that cannot be forecast are left out"),
         "{log}"
     );
-    assert!(log.contains(r#"no float samples"#), "{log}");
+    assert!(log.contains("no float samples"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

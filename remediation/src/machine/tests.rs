@@ -293,79 +293,56 @@ fn a_turn_is_waited_for_longer_than_other_obstacles() {
     assert_eq!(expires_at(&action), Some(late + QUEUE_PATIENCE));
 }
 
-#[test]
-fn each_end_says_what_it_means_to_an_alert_that_goes_on_firing() {
-    let check = |mode, state, event: Event, expect| {
-        let mut action = action(mode, state);
-        action.plan = Some(
-            Plan {
-                stages: Vec::new(),
-                ..plan()
-            }
-            .to_json(),
-        );
-        let end = gives_up_at(&action).unwrap();
-        assert!(apply(&mut action, &event, &PACE, end), "{event:?}");
-        assert_eq!(action.ending, Some(expect), "{state}: {event:?}");
+#[track_caller]
+fn ends_as(mode: Mode, state: State, event: &Event, expect: Ending) {
+    let mut action = action(mode, state);
+    let whole = Plan {
+        stages: Vec::new(),
+        ..plan()
     };
-    let no = || Event::Rejected {
+    action.plan = Some(whole.to_json());
+    let end = gives_up_at(&action).unwrap();
+    assert!(apply(&mut action, event, &PACE, end), "{event:?}");
+    assert_eq!(action.ending, Some(expect), "{state}: {event:?}");
+}
+
+fn rejected() -> Event {
+    Event::Rejected {
         actor: by("ada"),
         reason: by("no"),
-    };
-    use State::{Applying, AwaitingApproval, Grace, Paused, Proposed, Verifying};
-    check(
-        Mode::Observe,
-        Proposed,
-        Event::Planned(plan()),
-        Ending::Observed,
-    );
-    check(Mode::Auto, Proposed, Event::Suffices(plan()), Ending::Met);
-    check(Mode::Auto, Proposed, Event::Elapsed(None), Ending::Hindered);
-    check(
-        Mode::Auto,
-        Grace,
-        Event::Refused(by("kill switch")),
-        Ending::Hindered,
-    );
-    check(Mode::Auto, Grace, no(), Ending::Refused);
-    check(Mode::Auto, Grace, Event::Abandoned, Ending::Hindered);
-    check(
-        Mode::Approve,
+    }
+}
+
+#[test]
+fn an_end_before_the_effect_says_what_it_means_to_an_alert_that_fires_on() {
+    use Event::{Abandoned, Elapsed, Planned, Refused, Suffices};
+    use Mode::{Approve, Auto, Observe};
+    use State::{AwaitingApproval, Grace, Proposed};
+    ends_as(Observe, Proposed, &Planned(plan()), Ending::Observed);
+    ends_as(Auto, Proposed, &Suffices(plan()), Ending::Met);
+    ends_as(Auto, Proposed, &Elapsed(None), Ending::Hindered);
+    ends_as(Auto, Grace, &Refused(by("kill switch")), Ending::Hindered);
+    ends_as(Auto, Grace, &rejected(), Ending::Refused);
+    ends_as(Auto, Grace, &Abandoned, Ending::Hindered);
+    ends_as(
+        Approve,
         AwaitingApproval,
-        Event::Elapsed(None),
+        &Elapsed(None),
         Ending::Unanswered,
     );
-    check(
-        Mode::Auto,
-        Applying,
-        Event::Unensurable(by("500")),
-        Ending::Hindered,
-    );
-    check(
-        Mode::Auto,
-        Verifying,
-        Event::Verified(by("good")),
-        Ending::Met,
-    );
-    check(
-        Mode::Auto,
-        Verifying,
-        Event::Unverified(by("bad")),
-        Ending::Undone,
-    );
-    check(
-        Mode::Auto,
-        Verifying,
-        Event::Unjudged(by("away")),
-        Ending::Hindered,
-    );
-    check(
-        Mode::Auto,
-        Verifying,
-        Event::Elapsed(None),
-        Ending::Hindered,
-    );
-    check(Mode::Approve, Paused, no(), Ending::Refused);
+}
+
+#[test]
+fn an_end_after_the_effect_says_what_it_means_to_an_alert_that_fires_on() {
+    use Event::{Elapsed, Unensurable, Unjudged, Unverified, Verified};
+    use Mode::{Approve, Auto};
+    use State::{Applying, Paused, Verifying};
+    ends_as(Auto, Applying, &Unensurable(by("500")), Ending::Hindered);
+    ends_as(Auto, Verifying, &Verified(by("good")), Ending::Met);
+    ends_as(Auto, Verifying, &Unverified(by("bad")), Ending::Undone);
+    ends_as(Auto, Verifying, &Unjudged(by("away")), Ending::Hindered);
+    ends_as(Auto, Verifying, &Elapsed(None), Ending::Hindered);
+    ends_as(Approve, Paused, &rejected(), Ending::Refused);
 }
 
 fn events() -> impl Strategy<Value = Event> {

@@ -1,8 +1,10 @@
 //! Identifiers of actions by their beginnings.
 
-use super::failure;
-use axum::{http::StatusCode, response::Response};
+use axum::http::StatusCode;
 use store::ActionId;
+
+/// The status and the sentence of a refusal.
+type Refusal = (StatusCode, String);
 
 /// Actions that are told where a beginning is not enough.
 pub(super) const TOLD: u32 = 5;
@@ -17,16 +19,16 @@ pub(super) fn is_beginning(text: &str) -> bool {
 }
 
 /// The only action that begins so.
-pub(super) fn only(beginning: &str, found: &[ActionId]) -> Result<ActionId, Response> {
+pub(super) fn only(beginning: &str, found: &[ActionId]) -> Result<ActionId, Refusal> {
     match found {
         [one] => Ok(*one),
-        [] => Err(failure(
+        [] => Err((
             StatusCode::NOT_FOUND,
             format!("there is no action {beginning}"),
         )),
         several => {
             let several: Vec<String> = several.iter().map(ToString::to_string).collect();
-            Err(failure(
+            Err((
                 StatusCode::BAD_REQUEST,
                 format!(
                     "several actions begin with {beginning}, write more of it: {}",
@@ -66,7 +68,7 @@ mod tests {
             })
             .collect();
         assert_eq!(only("01a2", &ids[..1]).unwrap(), ids[0]);
-        assert_eq!(only("01a2", &ids).unwrap_err().status(), 400);
-        assert_eq!(only("ff", &[]).unwrap_err().status(), 404);
+        assert_eq!(only("01a2", &ids).unwrap_err().0, 400);
+        assert_eq!(only("ff", &[]).unwrap_err().0, 404);
     }
 }

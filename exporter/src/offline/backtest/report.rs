@@ -158,29 +158,25 @@ fn rows(lines: &[Line], width: Option<usize>) -> String {
 
 fn one_table(lines: &[Line]) -> String {
     use Align::{Left, Right};
-    let [horizon, rest @ ..] = FIGURES.map(|title| (title, Right));
-    let [a, b, c, d, e, f, g, h, i] = rest;
-    let columns = [
-        ("SERIES", Left),
-        horizon,
-        ("MODEL", Left),
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-        i,
-    ];
+    let columns = FIGURES.map(|title| (title, Right));
+    let columns = with_names(columns, [("SERIES", Left), ("MODEL", Left)]);
     let row = |line: &Line| {
-        let [horizon, rest @ ..] = figures(line);
-        let [a, b, c, d, e, f, g, h, i] = rest;
-        let (series, model) = (line.series.to_owned(), line.model.to_owned());
-        [series, horizon, model, a, b, c, d, e, f, g, h, i]
+        let names = [line.series, line.model].map(str::to_owned);
+        with_names(figures(line), names)
     };
     table(columns, &lines.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The cells of a row: the series before the horizon, and the model after it.
+fn with_names<T>(figures: [T; 10], [series, model]: [T; 2]) -> [T; 12] {
+    let (mut figures, mut names) = (figures.into_iter(), [series, model].into_iter());
+    std::array::from_fn(|idx| {
+        let cell = match idx {
+            0 | 2 => names.next(),
+            _ => figures.next(),
+        };
+        cell.expect("there are twelve cells")
+    })
 }
 
 fn a_table_a_series(lines: &[Line]) -> String {
