@@ -21,7 +21,7 @@ struct Traces {
     found: Shape,
     /// Actions that built on each other, from the one that is rolled back on.
     built: Vec<(Plan, u32)>,
-    /// What was found before older actions that were rolled back since.
+    /// What was found before older actions that were rolled back after this one began, and took its effect along.
     older: Vec<Shape>,
 }
 
@@ -94,8 +94,10 @@ impl Traces {
             ) else {
                 continue;
             };
-            if other.begun < action.begun && other.state == State::RolledBack {
-                traces.older.push(found);
+            if other.begun < action.begun {
+                if other.state == State::RolledBack && other.moved > action.begun {
+                    traces.older.push(found);
+                }
             } else if other.begun > action.begun {
                 // Where somebody else has scaled in between, the later one did not build on this one.
                 if !traces.are_ours(found) {
@@ -197,14 +199,26 @@ mod tests {
 
     #[test]
     fn what_an_older_rollback_took_away_needs_no_way_back_any_more() {
-        let effects = [
-            action(1, 4, 8, State::RolledBack),
-            action(2, 8, 12, State::RollingBack),
-        ];
+        let older = Action {
+            moved: 3,
+            ..action(1, 4, 8, State::RolledBack)
+        };
+        let effects = [older, action(2, 8, 12, State::RollingBack)];
         let traces = Traces::of(&effects[1], &effects).unwrap();
         let how = traces.is_back(Shape::of(4)).unwrap();
         assert!(how.contains("before an earlier action"), "{how}");
         assert_eq!(traces.is_back(Shape::of(12)), None);
+    }
+
+    #[test]
+    fn a_rollback_before_the_action_says_nothing_of_its_effect() {
+        let effects = [
+            action(1, 4, 6, State::RolledBack),
+            action(2, 3, 4, State::RollingBack),
+        ];
+        let traces = Traces::of(&effects[1], &effects).unwrap();
+        assert_eq!(traces.is_back(Shape::of(4)), None);
+        assert!(traces.are_ours(Shape::of(4)));
     }
 
     #[test]
