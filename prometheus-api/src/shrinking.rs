@@ -47,7 +47,11 @@ impl Shrinking {
         let n_left = if end < start {
             0
         } else {
-            step.count(end.since(start)).saturating_add(1)
+            // The last point does not lie beyond the end.
+            let n_steps = end.since(start).as_millis() / step.get().as_millis();
+            usize::try_from(n_steps)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1)
         };
         Self {
             start,

@@ -72,7 +72,7 @@ fn in_steps(steps: &[f64], observed: Shape, replicas: u32) -> Vec<Stage> {
         let replicas = whole(f64::from(from) + moved);
         if stages
             .last()
-            .is_none_or(|last| last.shape.replicas != replicas)
+            .is_none_or(|last| last.shape.set_point() != replicas)
         {
             stages.push(Stage::judged(observed.set_to(replicas)));
         }

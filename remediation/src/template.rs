@@ -224,9 +224,12 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_an_error() {
-        check("{{ labels.x }}", Err("undefined value"));
-        check("{{ target.zone }}", Err("undefined value"));
-        check("{{ active }}", Err("undefined value"));
+        check(
+            "{{ labels.x }}",
+            Err("there is no `labels.x`, only replicas"),
+        );
+        check("{{ target.zone }}", Err("there is no `target.zone`"));
+        check("{{ active }}", Err("there is no `active`"));
         check("{{ replicas", Err("syntax error"));
     }
 

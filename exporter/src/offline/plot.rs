@@ -60,11 +60,14 @@ impl Plot {
                 .axis(canvas.now)
                 .map(|line| format!("{:edge$} {line}", "")),
         );
-        lines.push(format!(
-            "{:edge$}  • measured  ━ median  {SHADE} 5 % to 95 %  │ now, {} UTC",
-            "",
-            axis::day_and_time(self.now)
-        ));
+        let drawn = format!("{:edge$}  • measured  ━ median  {SHADE} 5 % to 95 %", "");
+        let now = format!("│ now, {} UTC", axis::day_and_time(self.now));
+        let legend = format!("{drawn}  {now}");
+        if legend.chars().count() <= width {
+            lines.push(legend);
+        } else {
+            lines.extend([drawn, format!("{:edge$}  {now}", "")]);
+        }
         lines.join("\n") + "\n"
     }
 
