@@ -2,6 +2,7 @@
 
 mod api;
 mod show;
+mod unattended;
 
 use crate::{
     cli::{Actions, ActionsCommand, ActionsList, ReportFormat},
@@ -20,6 +21,7 @@ pub(crate) async fn run(request: Actions) -> anyhow::Result<()> {
     )?;
     match request.command {
         ActionsCommand::List(wanted) => list(&api, &wanted).await,
+        ActionsCommand::Unattended { format } => unattended::list(&api, format).await,
         ActionsCommand::Show { id, format } => {
             let action = api.get(&format!("api/v1/actions/{id}"), &[]).await?;
             match format {
@@ -104,7 +106,13 @@ async fn list(api: &Api, wanted: &ActionsList) -> anyhow::Result<()> {
     query.extend(wanted.state.iter().map(|state| ("state", state.as_str())));
     let actions = api.get("api/v1/actions", &query).await?;
     match wanted.format {
-        ReportFormat::Table => say(&columns(&actions)),
+        ReportFormat::Table => {
+            say(&columns(&actions));
+            // Alerts that nothing is done about are in no state.
+            if wanted.state.is_none() {
+                unattended::add(api, wanted.workload.as_deref()).await?;
+            }
+        }
         ReportFormat::Json => say_json(&lines(&actions)),
     }
     Ok(())

@@ -159,6 +159,12 @@ pub(crate) struct Actions {
 pub(crate) enum ActionsCommand {
     /// Actions, newest first
     List(ActionsList),
+    /// Alerts that fire and are not being acted upon, by workload and reason
+    Unattended {
+        /// How they are written
+        #[arg(long, value_enum, default_value = "table")]
+        format: ReportFormat,
+    },
     /// One action with its history
     Show {
         /// The action's id, or as much of its beginning as tells it from all others

@@ -74,8 +74,8 @@ impl Reason {
         }
     }
 
-    /// Whether somebody wants it so, and need not hear of it.
-    const fn is_intended(self) -> bool {
+    /// True for a reason that somebody chose, and that nobody needs to be told of.
+    pub const fn is_intended(self) -> bool {
         matches!(self, Self::Observe | Self::Silenced | Self::Maintenance)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     visible::visible,
 };
 use anyhow::{Context as _, bail};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 use url::Url;
@@ -39,6 +39,15 @@ impl Api {
     /// What a path answers, with parameters.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
         data(self.ask(self.http.get(self.url(path)).query(query)).await?).await
+    }
+
+    /// What a path answers; none where the server serves nothing there.
+    pub(super) async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        let response = self.ask(self.http.get(self.url(path))).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        data(response).await.map(Some)
     }
 
     /// Decides on an action, and says what became of it.

@@ -2,6 +2,7 @@
 
 pub(super) mod export;
 mod short;
+pub(super) mod unattended;
 
 use super::{App, Caller, failure, success};
 use axum::{

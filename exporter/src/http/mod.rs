@@ -84,6 +84,7 @@ fn reading() -> Router<Arc<App>> {
         .route("/api/v1/actions", get(actions::list))
         .route("/api/v1/actions/export", get(actions::export::export))
         .route("/api/v1/actions/{id}", get(actions::show))
+        .route("/api/v1/unattended", get(actions::unattended::list))
 }
 
 /// What decides something.

@@ -28,5 +28,6 @@ mod staleness;
 mod stand_in;
 mod terminal;
 mod tls;
+mod unattended;
 mod upstream;
 mod world;

@@ -78,6 +78,7 @@ async fn where_nobody_proves_who_they_are_a_strange_name_is_told_nothing_but_hea
         (Method::GET, "/actions/style.css"),
         (Method::GET, "/api/v1/actions"),
         (Method::GET, "/api/v1/actions/export"),
+        (Method::GET, "/api/v1/unattended"),
         (Method::GET, "/api/v1/query?query=1"),
         (Method::GET, "/api/v1/labels"),
         (Method::POST, "/api/v1/read"),

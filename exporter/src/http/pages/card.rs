@@ -2,7 +2,7 @@
 
 use super::words::{at, cut, span};
 use remediation::{
-    Plan, Remediation,
+    Plan, Reason, Remediation,
     config::Workload,
     machine::{OnInconclusive, OnTimeout},
 };
@@ -129,6 +129,14 @@ impl StateView {
         Self {
             word: state.as_str().replace('_', " "),
             tone: tone(state),
+        }
+    }
+
+    /// The reason that alerts are not acted upon for; one that nobody chose stands out.
+    pub(super) fn of_reason(reason: Reason) -> Self {
+        Self {
+            word: reason.as_str().replace('_', " "),
+            tone: if reason.is_intended() { "over" } else { "asks" },
         }
     }
 }

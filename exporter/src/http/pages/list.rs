@@ -4,10 +4,11 @@ use super::{
     card::{Card, StateView, change},
     forms::KILL_SWITCH,
     token::Tokens,
+    unattended::Section,
     words::{ago, at, cut},
 };
 use crate::app::App;
-use remediation::{KillSwitch, Plan};
+use remediation::{KillSwitch, Plan, Remediation};
 use serde::{Deserialize, Serialize};
 use series::Timestamp;
 use store::{Action, ActionFilter, State, StoreError};
@@ -42,6 +43,7 @@ pub(super) struct List {
     refresh_link: String,
     switch: Option<SwitchView>,
     open: Vec<Asked>,
+    unattended: Section,
     recent: Vec<Row>,
     workloads: Vec<Choice>,
     states: Vec<Choice>,
@@ -130,6 +132,7 @@ pub(super) async fn list(
         refresh_link: address(&filter, None, !is_fresh),
         switch: switch.map(|switch| SwitchView::new(switch, tokens, caller, now)),
         open,
+        unattended: unattended(remediation, &filter, now),
         recent: found
             .iter()
             .filter(|action| !action.state.is_open() || filter.before.is_some())
@@ -165,6 +168,14 @@ fn filter(query: &ListQuery) -> ActionFilter {
         state: query.state.as_deref().and_then(|word| word.parse().ok()),
         before: query.before.as_deref().and_then(|id| id.parse().ok()),
     }
+}
+
+/// Alerts that nothing is done about are in no state, and are on the first page alone.
+fn unattended(remediation: &Remediation, filter: &ActionFilter, now: Timestamp) -> Section {
+    if filter.before.is_some() || filter.state.is_some() {
+        return Section::default();
+    }
+    Section::new(remediation, filter.workload.as_deref(), now)
 }
 
 fn fits(action: &Action, filter: &ActionFilter) -> bool {

@@ -6,6 +6,7 @@ mod detail;
 mod forms;
 mod list;
 mod token;
+mod unattended;
 mod words;
 
 use super::{App, actions, auth};
