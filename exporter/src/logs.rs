@@ -4,14 +4,17 @@ mod line;
 
 use crate::{clock, visible::visible_json};
 use clap::ValueEnum;
-use line::Line;
+use line::{Line, SpanFields};
 use std::fmt;
-use tracing::{Event, Subscriber};
+use tracing::{
+    Event, Subscriber,
+    span::{Attributes, Id},
+};
 use tracing_subscriber::{
-    Registry,
+    Layer, Registry,
     filter::LevelFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    layer::SubscriberExt as _,
+    layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
 };
 
@@ -38,16 +41,38 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let line = Line::of(event, clock::now());
+        let mut line = Line::of(event, clock::now());
+        let spans = context.event_scope().into_iter().flatten();
+        for span in spans {
+            if let Some(fields) = span.extensions().get::<SpanFields>() {
+                line.add(fields);
+            }
+        }
         match self {
             Self::Logfmt => writeln!(writer, "{}", line.logfmt()),
             Self::Json => {
                 writeln!(writer, "{}", visible_json(&line.json().to_string()))
             }
+        }
+    }
+}
+
+/// Keeps the fields of spans for the lines of their events.
+struct KeepSpanFields;
+
+impl<S> Layer<S> for KeepSpanFields
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = SpanFields::default();
+            fields.note(|visitor| attributes.record(visitor));
+            span.extensions_mut().insert(fields);
         }
     }
 }
@@ -61,7 +86,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) -> anyhow::Result<()> {
         LogLevel::Error => LevelFilter::ERROR,
     };
     let layer = tracing_subscriber::fmt::layer().event_format(format);
-    let registry = Registry::default().with(filter);
+    let registry = Registry::default().with(filter).with(KeepSpanFields);
     tracing::subscriber::set_global_default(registry.with(layer.with_writer(std::io::stderr)))?;
     Ok(())
 }

@@ -12,8 +12,21 @@ use tracing::{
 /// The key of an event's message among its fields.
 const MESSAGE: &str = "message";
 
+/// The fields of a span, which stand on the lines of all events within it.
+#[derive(Debug, Default)]
+pub(super) struct SpanFields(Vec<(&'static str, Value)>);
+
+impl SpanFields {
+    /// Notes what is recorded of a span.
+    pub(super) fn note(&mut self, record: impl FnOnce(&mut dyn Visit)) {
+        let mut line = Line::default();
+        record(&mut line);
+        self.0.append(&mut line.fields);
+    }
+}
+
 /// An event: when and how grave it was, its message, and its other fields in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Line {
     at: String,
     level: &'static str,
@@ -34,6 +47,11 @@ impl Line {
         };
         event.record(&mut line);
         line
+    }
+
+    /// Adds the fields of a span that the event happened in.
+    pub(super) fn add(&mut self, span: &SpanFields) {
+        self.fields.extend(span.0.iter().cloned());
     }
 
     /// `ts=… level=… msg=…` and the other fields; values are quoted where they must be.

@@ -63,7 +63,7 @@ impl Plot {
         let drawn = format!("{:edge$}  • measured  ━ median  {SHADE} 5 % to 95 %", "");
         let now = format!("│ now, {} UTC", axis::day_and_time(self.now));
         let legend = format!("{drawn}  {now}");
-        if legend.chars().count() <= width {
+        if legend.chars().count() <= edge + 2 + width {
             lines.push(legend);
         } else {
             lines.extend([drawn, format!("{:edge$}  {now}", "")]);

@@ -107,7 +107,7 @@ async fn every_fault_is_counted_and_logged_and_the_rule_beside_goes_on() {
         all && metrics.contains(unfitted)
     })
     .await;
-    let served = "# HELP good Recorded by a rule.\n# TYPE good gauge\ngood{n=\"0\"} 1\n";
+    let served = "# HELP good Recorded by a rule.\n# TYPE good gauge\ngood{instance=\"\",job=\"\",n=\"0\"} 1\n";
     f.until("the good rule is served, and no other", async |f| {
         f.get("/predictions").await == (200, served.to_owned())
     })

@@ -72,7 +72,7 @@ async fn a_caller_shows_a_certificate_and_a_reload_shows_the_server_s_new_one() 
     let log = fs::read_to_string(f.process.log()).unwrap();
     for line in log.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(line["level"].is_string() && line["message"].is_string());
+        assert!(line["level"].is_string() && line["msg"].is_string());
     }
     assert!(log.lines().count() >= 3, "{log}");
 }

@@ -20,7 +20,10 @@ fn configure(dir: &Path, url: &str, http_config: &str) {
 
 async fn until_seen(f: &Foreshadow) {
     f.until("the rule is evaluated", async |f| {
-        f.get("/predictions").await.1.contains("seen 1")
+        f.get("/predictions")
+            .await
+            .1
+            .contains(r#"seen{instance="",job=""} 1"#)
     })
     .await;
 }
