@@ -107,6 +107,29 @@ pub struct Unattended {
     pub missing: u32,
 }
 
+impl Unattended {
+    /// The waiting alerts of a workload, and what stands against an action for them.
+    pub(crate) fn of(group: &Group, obstacle: Obstacle, missing: u32) -> Self {
+        let counted = |waiting: &&Waiting| match obstacle.reason {
+            Reason::RolledBack => waiting.ending == Some(Ending::Undone),
+            _ => waiting.calls,
+        };
+        let alerts = group.waiting.iter().filter(counted);
+        let since = alerts.clone().map(|waiting| waiting.first_heard_at).min();
+        let last: Option<ActionId> = alerts.clone().find_map(|waiting| waiting.action);
+        Self {
+            workload: group.workload.clone(),
+            n_alerts: alerts.map(|waiting| waiting.n_alerts).sum(),
+            since: since.unwrap_or(Timestamp::from_millis(0)),
+            action: last,
+            again_at: obstacle.until,
+            missing,
+            reason: obstacle.reason,
+            why: obstacle.why,
+        }
+    }
+}
+
 /// What is known of alerts that fire while nothing is done about them, as of the last tick.
 #[derive(Default)]
 pub(crate) struct Attention {

@@ -15,7 +15,7 @@ use crate::{
 };
 use series::{PromDuration, Timestamp};
 use std::time::Duration;
-use store::{Action, ActionId, Ending, Mode, State, StoreError, Waiting};
+use store::{Action, Ending, Mode, State, StoreError, Waiting};
 
 /// How long after it was last heard of an alert is acted upon: its end may have got lost. Alertmanager repeats what
 /// fires, every four hours unless told otherwise.
@@ -82,7 +82,7 @@ impl Remediation {
                     self.journal.propose_waiting(&proposal, since, now).await?;
                 }
                 Turn::Wait(obstacle, missing) => {
-                    unattended.push(self::unattended(group, obstacle, missing));
+                    unattended.push(Unattended::of(group, obstacle, missing));
                 }
                 Turn::Rest => {}
             }
@@ -373,26 +373,6 @@ fn taken_back(group: &Group) -> Turn {
             Turn::Wait(Obstacle::new(Reason::RolledBack, why), 0)
         }
         None => Turn::Rest,
-    }
-}
-
-fn unattended(group: &Group, obstacle: Obstacle, missing: u32) -> Unattended {
-    let counted = |waiting: &&Waiting| match obstacle.reason {
-        Reason::RolledBack => waiting.ending == Some(Ending::Undone),
-        _ => waiting.calls,
-    };
-    let alerts = group.waiting.iter().filter(counted);
-    let since = alerts.clone().map(|waiting| waiting.first_heard_at).min();
-    let last: Option<ActionId> = alerts.clone().find_map(|waiting| waiting.action);
-    Unattended {
-        workload: group.workload.clone(),
-        n_alerts: alerts.map(|waiting| waiting.n_alerts).sum(),
-        since: since.unwrap_or(Timestamp::from_millis(0)),
-        action: last,
-        again_at: obstacle.until,
-        missing,
-        reason: obstacle.reason,
-        why: obstacle.why,
     }
 }
 

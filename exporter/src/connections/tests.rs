@@ -1,3 +1,5 @@
+//! Connections over real sockets.
+
 use super::*;
 use crate::metrics::Metrics;
 use tokio::{

@@ -363,7 +363,7 @@ fn thresholds_have_a_direction_and_are_for_the_series_that_they_name() {
         said.contains("no series is meant by the threshold `waves:nobody > 1`"),
         "{said}"
     );
-    for (threshold, horizon) in [("waves:steady < 70", "1h"), ("waves:gappy > 260", "6h")] {
+    for (threshold, horizon) in [("waves:steady < 70", "1h"), ("waves:gappy > 260", "1h")] {
         let line = report
             .lines()
             .find(|line| line.starts_with(threshold) && line.contains(horizon));
