@@ -86,7 +86,12 @@ impl Writing {
     async fn commit(&mut self, what: &'static str) -> Result<(), StoreError> {
         let commit = sqlx::query("COMMIT").execute(&mut **self);
         commit.await.map_err(doing(what))?;
-        self.journal.find_all_files().await?;
+        if let Err(error) = self.journal.find_all_files().await {
+            // This connection still holds a log that is gone: what it has goes into the database while that is so.
+            let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)");
+            let _ = checkpoint.execute(&mut **self).await;
+            return Err(error);
+        }
         self.connection = None;
         Ok(())
     }
