@@ -34,7 +34,7 @@ impl<'b> Body<'b> {
     /// Checks all of a body. Its length is the caller's to bound.
     ///
     /// # Errors
-    /// What is no notification, and what goes beyond the limits.
+    /// A body that is no notification, or that goes beyond the limits.
     pub fn read(body: &'b [u8]) -> Result<Self, WebhookError> {
         let raw: RawBody = serde_json::from_slice(body).map_err(|e| why_not(body, e))?;
         if raw.version != VERSION {
@@ -47,7 +47,7 @@ impl<'b> Body<'b> {
         Ok(body)
     }
 
-    /// How many alerts it holds, those that were left out not among them.
+    /// The number of alerts that it holds, those that were left out not among them.
     pub fn n_alerts(&self) -> usize {
         self.alerts.len()
     }

@@ -1,4 +1,4 @@
-//! What can happen in a round: alerts, faults, kills, decisions of people.
+//! The events of a round: alerts, faults, kills, decisions of people.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is counted: how much was thrown at the program, and what it did wrong.
+//! The counts: how much was thrown at the program, and what it did wrong.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

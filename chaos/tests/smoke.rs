@@ -10,7 +10,7 @@ use chaos::{
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
-/// Whether a round has one of each: a kill, a full disk, a fault of a target and of Prometheus, an alert that fires on.
+/// Tells if a round has one of each: a kill, a full disk, a fault of a target and of Prometheus, an alert that fires on.
 fn has_everything(schedule: &Schedule) -> bool {
     let has = |is: fn(&What) -> bool| schedule.events.iter().any(|event| is(&event.what));
     has(|what| matches!(what, What::Kill { .. }))

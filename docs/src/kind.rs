@@ -1,8 +1,8 @@
-//! What an example is for, told by its language and its keys.
+//! The purpose of an example, told by its language and its keys.
 
 use crate::Block;
 
-/// What reads an example.
+/// The reader of an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `prometheus.yml`.
@@ -55,7 +55,7 @@ const WORKLOAD: [&str; 10] = [
 ];
 
 impl Kind {
-    /// What reads an example.
+    /// The reader of an example.
     ///
     /// # Errors
     /// A sentence when nothing is known to: an example that nobody holds to anything would rot.
